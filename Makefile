@@ -1,0 +1,25 @@
+# Every target is a script in tests/bin. PG_CONFIG=… chooses the server.
+
+.PHONY: help demo test install bench lint stop clean
+
+help:
+	@echo 'make demo     load a shop and a set of records, resolve them, show some people'
+	@echo 'make test     run every test'
+	@echo 'make install  build in release mode and install [PG_CONFIG=/path/to/pg_config]'
+	@echo 'make bench    measure against the limit and against the alternatives'
+	@echo 'make lint     check format, lints, SQL objects and the examples in the docs'
+	@echo 'make stop     stop the private clusters'
+	@echo 'make clean    remove them and everything built'
+
+demo test install lint:
+	@tests/bin/$@
+
+bench:
+	@tests/bin/setup bench && tests/bin/install && tests/bench/run
+
+stop:
+	@tests/bin/cluster stop --all
+
+clean:
+	@tests/bin/cluster destroy --all
+	@rm -rf target

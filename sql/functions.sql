@@ -1,0 +1,149 @@
+-- Functions and procedures. What only reads is STABLE and works on a standby. Look-ups and
+-- identify() run with the rights of the extension's owner: EXECUTE is all a caller needs.
+
+-- Values ----------------------------------------------------------------------------------------
+
+CREATE FUNCTION identity_resolve.canonical(type text, value text) RETURNS text
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp COST 10
+    AS 'MODULE_PATHNAME', 'canonical_wrapper';
+COMMENT ON FUNCTION identity_resolve.canonical(text, text) IS
+    'The canonical form of a value of an identifier type; an error if it is malformed. Reindex what is built on it after changing the type''s normalizer';
+
+CREATE FUNCTION identity_resolve.canonical_identifier(identifier text) RETURNS text
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp COST 10
+    AS 'MODULE_PATHNAME', 'canonical_identifier_wrapper';
+COMMENT ON FUNCTION identity_resolve.canonical_identifier(text) IS
+    'The canonical form of type:value';
+
+-- Look-up ---------------------------------------------------------------------------------------
+
+CREATE FUNCTION identity_resolve.resolve(identifier text) RETURNS uuid
+    LANGUAGE c STABLE STRICT PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp COST 20
+    AS 'MODULE_PATHNAME', 'resolve_identifier_wrapper';
+COMMENT ON FUNCTION identity_resolve.resolve(text) IS
+    'The profile that type:value belongs to; null where it is unknown or nobody''s';
+
+CREATE FUNCTION identity_resolve.resolve(type text, value text) RETURNS uuid
+    LANGUAGE c STABLE STRICT PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp COST 20
+    AS 'MODULE_PATHNAME', 'resolve_value_wrapper';
+COMMENT ON FUNCTION identity_resolve.resolve(text, text) IS
+    'The profile that a value of an identifier type belongs to; null where it is unknown or nobody''s';
+
+CREATE FUNCTION identity_resolve.current_profile(profile uuid) RETURNS uuid
+    LANGUAGE sql STABLE STRICT PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp COST 50
+    AS $$
+        SELECT coalesce(
+            (SELECT i.profile FROM identity_resolve.identifier AS i
+             WHERE i.profile = current_profile.profile LIMIT 1),
+            (SELECT i.profile FROM identity_resolve.former_member AS f
+             JOIN identity_resolve.identifier AS i ON i.id = f.identifier
+             WHERE f.profile = current_profile.profile AND i.profile IS NOT NULL
+             GROUP BY i.profile ORDER BY count(*) DESC, i.profile LIMIT 1))
+    $$;
+COMMENT ON FUNCTION identity_resolve.current_profile(uuid) IS
+    'The id that a profile id ever handed out goes by today: of a retired one, the profile of most identifiers that had it; null once none is left';
+
+CREATE FUNCTION identity_resolve.candidates(identifier text, OUT profile uuid, OUT share float8, OUT reason text)
+    RETURNS SETOF record
+    LANGUAGE sql STABLE STRICT PARALLEL SAFE ROWS 5 SECURITY DEFINER SET search_path = pg_catalog, pg_temp COST 100
+    AS $$
+        WITH it AS MATERIALIZED (
+            SELECT i.* FROM identity_resolve.identifier AS i
+            WHERE i.identifier = identity_resolve.canonical_identifier(candidates.identifier)
+        ), claim AS (
+            -- The strongest claim has weight 1; only shares matter.
+            SELECT a.profile, l.held_reason,
+                   identity_resolve.evidence_weight(l.evidence, max(identity_resolve.evidence_last(l.evidence)) OVER ()) AS weight
+            FROM it
+            JOIN identity_resolve.link AS l ON l.b = it.id
+            JOIN identity_resolve.identifier AS a ON a.id = l.a
+            WHERE a.profile IS NOT NULL
+        ), share AS (
+            SELECT c.profile, sum(c.weight) / nullif(sum(sum(c.weight)) OVER (), 0) AS share,
+                   min(c.held_reason) AS held_reason
+            FROM claim AS c GROUP BY c.profile
+        )
+        SELECT coalesce(s.profile, it.profile), coalesce(s.share, CASE WHEN it.profile IS NOT NULL THEN 1 ELSE 0 END),
+               CASE WHEN it.profile = coalesce(s.profile, it.profile) THEN 'member'
+                    ELSE coalesce(s.held_reason::text, it.standing::text) END
+        FROM it LEFT JOIN share AS s ON true
+        WHERE coalesce(s.profile, it.profile) IS NOT NULL
+        ORDER BY 2 DESC, 1
+    $$;
+COMMENT ON FUNCTION identity_resolve.candidates(text) IS
+    'Whose an identifier may be: each profile that claims it, with its share of the evidence (0 to 1), and member or why its claim is held';
+
+-- Evidence --------------------------------------------------------------------------------------
+
+CREATE FUNCTION identity_resolve.evidence(packed bytea, OUT source int, OUT channel text, OUT device_type text, OUT day date, OUT sightings bigint)
+    RETURNS SETOF record
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 5 COST 10
+    AS 'MODULE_PATHNAME', 'evidence_wrapper';
+COMMENT ON FUNCTION identity_resolve.evidence(bytea) IS
+    'Packed evidence as rows: sightings for each source, channel (or device type) and UTC day';
+
+CREATE FUNCTION identity_resolve.evidence_sightings(packed bytea) RETURNS bigint
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 5
+    AS 'MODULE_PATHNAME', 'evidence_sightings_wrapper';
+COMMENT ON FUNCTION identity_resolve.evidence_sightings(bytea) IS 'How many sightings packed evidence holds';
+
+CREATE FUNCTION identity_resolve.evidence_first(packed bytea) RETURNS date
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 5
+    AS 'MODULE_PATHNAME', 'evidence_first_wrapper';
+COMMENT ON FUNCTION identity_resolve.evidence_first(bytea) IS 'The first UTC day in packed evidence; null if it is empty';
+
+CREATE FUNCTION identity_resolve.evidence_last(packed bytea) RETURNS date
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 5
+    AS 'MODULE_PATHNAME', 'evidence_last_wrapper';
+COMMENT ON FUNCTION identity_resolve.evidence_last(bytea) IS 'The last UTC day in packed evidence; null if it is empty';
+
+CREATE FUNCTION identity_resolve.evidence_weight(packed bytea, today date) RETURNS float8
+    LANGUAGE c STABLE STRICT PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp COST 10
+    AS 'MODULE_PATHNAME', 'evidence_weight_wrapper';
+COMMENT ON FUNCTION identity_resolve.evidence_weight(bytea, date) IS
+    'The decayed weight of packed evidence: a sighting of the given day weighs 1, one a half-life older 0.5';
+
+-- Sources ---------------------------------------------------------------------------------------
+
+CREATE FUNCTION identity_resolve.add_source(source regclass, mapping jsonb, mode text DEFAULT 'manual') RETURNS void
+    LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'add_source_wrapper';
+COMMENT ON FUNCTION identity_resolve.add_source(regclass, jsonb, text) IS
+    'Attaches a table, view or foreign table: its mapping says which columns hold which identifiers';
+
+CREATE FUNCTION identity_resolve.drop_source(source regclass) RETURNS void
+    LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'drop_source_wrapper';
+COMMENT ON FUNCTION identity_resolve.drop_source(regclass) IS
+    'Detaches a table and takes back all that it told';
+
+CREATE PROCEDURE identity_resolve.backfill(source regclass DEFAULT NULL)
+    LANGUAGE c
+    AS 'MODULE_PATHNAME', 'backfill_wrapper';
+COMMENT ON PROCEDURE identity_resolve.backfill(regclass) IS
+    'Reads a source (null: all) and brings the whole graph up to date; running it again changes nothing';
+
+-- Applications ----------------------------------------------------------------------------------
+
+CREATE FUNCTION identity_resolve.identify(identifiers jsonb, seen_at timestamptz DEFAULT now(),
+        channel text DEFAULT NULL, device_type text DEFAULT NULL, traits jsonb DEFAULT NULL) RETURNS uuid
+    LANGUAGE c VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'identify_wrapper';
+COMMENT ON FUNCTION identity_resolve.identify(jsonb, timestamptz, text, text, jsonb) IS
+    'One sighting: these identifiers together, as {"email": "ann@example.com", "cookie": ["c1", "c2"]}; returns whose it is';
+
+-- Progress --------------------------------------------------------------------------------------
+
+CREATE FUNCTION identity_resolve.running(OUT pid int, OUT source oid, OUT phase int, OUT done bigint, OUT total bigint,
+        OUT started_at timestamptz, OUT phase_started_at timestamptz)
+    RETURNS SETOF record
+    LANGUAGE sql VOLATILE ROWS 3 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $$
+        -- The slot that COPY reports in, marked by a number of our own.
+        SELECT s.pid, s.param17::oid, s.param12::int, s.param13, s.param14,
+               'epoch'::timestamptz + s.param15 * interval '1 microsecond',
+               'epoch'::timestamptz + s.param16 * interval '1 microsecond'
+        FROM pg_stat_get_progress_info('COPY') AS s
+        WHERE s.param11 = 7306934700485277554 AND s.datid = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
+    $$;
+COMMENT ON FUNCTION identity_resolve.running() IS 'Long work under way in this database; see the view progress';

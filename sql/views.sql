@@ -1,0 +1,217 @@
+-- Views: what analysts and DBAs read.
+
+CREATE VIEW identity_resolve.profile_identifier AS
+SELECT i.profile,
+       i.identifier::text COLLATE "default" AS identifier,
+       v.type,
+       v.value,
+       CASE WHEN t.normalizer = 'openid' AND t.role = 'person' AND NOT EXISTS (
+                SELECT FROM identity_resolve.identity_provider AS p
+                WHERE p.certified AND p.issuer = split_part(v.value, '|', 1))
+            THEN 'contact' ELSE t.role END AS role,
+       i.standing::text AS standing,
+       i.first_seen,
+       i.last_seen
+FROM identity_resolve.identifier AS i
+CROSS JOIN LATERAL (
+    SELECT split_part(i.identifier, ':', 1) COLLATE "default" AS type,
+           substr(i.identifier, strpos(i.identifier, ':') + 1) COLLATE "default" AS value
+) AS v
+LEFT JOIN identity_resolve.identifier_type AS t ON t.name = v.type;
+COMMENT ON VIEW identity_resolve.profile_identifier IS 'Every identifier, and the profile it belongs to';
+COMMENT ON COLUMN identity_resolve.profile_identifier.profile IS 'The person; null where it belongs to nobody';
+COMMENT ON COLUMN identity_resolve.profile_identifier.identifier IS 'type:value, canonical';
+COMMENT ON COLUMN identity_resolve.profile_identifier.type IS 'Identifier type';
+COMMENT ON COLUMN identity_resolve.profile_identifier.value IS 'Canonical value';
+COMMENT ON COLUMN identity_resolve.profile_identifier.role IS 'person, contact, device or record';
+COMMENT ON COLUMN identity_resolve.profile_identifier.standing IS 'member, shared, expired, too_common or blocked';
+COMMENT ON COLUMN identity_resolve.profile_identifier.first_seen IS 'UTC day of its first sighting';
+COMMENT ON COLUMN identity_resolve.profile_identifier.last_seen IS 'UTC day of its last sighting';
+
+CREATE VIEW identity_resolve.profiles AS
+SELECT i.profile,
+       count(*)::int AS identifiers,
+       -- The first 48 bits of a UUID of version 7 are milliseconds since 1970 (RFC 9562, 5.7).
+       to_timestamp(('x' || left(translate(i.profile::text, '-', ''), 12))::bit(48)::bigint / 1000.0) AS created_at,
+       min(i.first_seen) AS first_seen,
+       max(i.last_seen) AS last_seen
+FROM identity_resolve.identifier AS i
+WHERE i.profile IS NOT NULL
+GROUP BY i.profile;
+COMMENT ON VIEW identity_resolve.profiles IS 'The people: one row for each profile';
+COMMENT ON COLUMN identity_resolve.profiles.profile IS 'Its stable id';
+COMMENT ON COLUMN identity_resolve.profiles.identifiers IS 'How many identifiers belong to it';
+COMMENT ON COLUMN identity_resolve.profiles.created_at IS 'When its id was first given';
+COMMENT ON COLUMN identity_resolve.profiles.first_seen IS 'UTC day of the first sighting of any of its identifiers';
+COMMENT ON COLUMN identity_resolve.profiles.last_seen IS 'UTC day of the last sighting of any of its identifiers';
+
+CREATE VIEW identity_resolve.links AS
+SELECT a.identifier::text COLLATE "default" AS a,
+       b.identifier::text COLLATE "default" AS b,
+       CASE WHEN l.asserted THEN 'asserted' WHEN l.evidence <> '' THEN 'observed' ELSE 'matched' END AS kind,
+       identity_resolve.evidence_weight(l.evidence, (now() AT TIME ZONE 'UTC')::date) AS weight,
+       l.probability,
+       identity_resolve.evidence_sightings(l.evidence) AS sightings,
+       identity_resolve.evidence_first(l.evidence) AS first_seen,
+       identity_resolve.evidence_last(l.evidence) AS last_seen,
+       l.held_reason IS NULL AS in_force,
+       l.held_reason::text AS held_reason
+FROM identity_resolve.link AS l
+JOIN identity_resolve.identifier AS a ON a.id = l.a
+JOIN identity_resolve.identifier AS b ON b.id = l.b;
+COMMENT ON VIEW identity_resolve.links IS 'Every link, in force or held';
+COMMENT ON COLUMN identity_resolve.links.a IS 'The stronger identifier';
+COMMENT ON COLUMN identity_resolve.links.b IS 'The weaker identifier';
+COMMENT ON COLUMN identity_resolve.links.kind IS 'asserted, observed or matched';
+COMMENT ON COLUMN identity_resolve.links.weight IS 'Of its sightings, relative to today: one today weighs 1, one a half-life ago 0.5';
+COMMENT ON COLUMN identity_resolve.links.probability IS 'Where matching found one, 0 to 1';
+COMMENT ON COLUMN identity_resolve.links.sightings IS 'How often the two were seen together';
+COMMENT ON COLUMN identity_resolve.links.first_seen IS 'UTC day of the first sighting together';
+COMMENT ON COLUMN identity_resolve.links.last_seen IS 'UTC day of the last sighting together';
+COMMENT ON COLUMN identity_resolve.links.in_force IS 'Whether it holds its two ends in one profile';
+COMMENT ON COLUMN identity_resolve.links.held_reason IS 'Why it is not in force';
+
+CREATE VIEW identity_resolve.conflicts AS
+SELECT a.identifier::text COLLATE "default" AS a,
+       b.identifier::text COLLATE "default" AS b,
+       l.held_reason::text AS held_reason,
+       a.profile AS profile_a,
+       b.profile AS profile_b,
+       identity_resolve.evidence_weight(l.evidence, (now() AT TIME ZONE 'UTC')::date) AS weight,
+       identity_resolve.evidence_sightings(l.evidence) AS sightings,
+       identity_resolve.evidence_last(l.evidence) AS last_seen,
+       CASE l.held_reason
+           WHEN 'blocked' THEN 'one of the two is on the block list'
+           WHEN 'expired' THEN 'one of the two has not been seen for longer than its type allows'
+           WHEN 'too_common' THEN 'one of the two has more partners than its type''s max_links'
+           WHEN 'shared' THEN 'one of the two is shared: nobody has the owner''s share of it'
+           WHEN 'separated' THEN 'it would bring a separated pair together'
+           WHEN 'limit' THEN 'it would bring more identifiers of a type together than max_per_profile'
+           WHEN 'ambiguous' THEN 'the weaker one must not decide that two identifiers of one type are one person''s'
+       END AS meaning
+FROM identity_resolve.link AS l
+JOIN identity_resolve.identifier AS a ON a.id = l.a
+JOIN identity_resolve.identifier AS b ON b.id = l.b
+WHERE l.held_reason IS NOT NULL;
+COMMENT ON VIEW identity_resolve.conflicts IS 'Held links and why they are held';
+COMMENT ON COLUMN identity_resolve.conflicts.a IS 'The stronger identifier';
+COMMENT ON COLUMN identity_resolve.conflicts.b IS 'The weaker identifier';
+COMMENT ON COLUMN identity_resolve.conflicts.held_reason IS 'blocked, expired, too_common, shared, separated, limit or ambiguous';
+COMMENT ON COLUMN identity_resolve.conflicts.profile_a IS 'Whose the stronger is';
+COMMENT ON COLUMN identity_resolve.conflicts.profile_b IS 'Whose the weaker is';
+COMMENT ON COLUMN identity_resolve.conflicts.weight IS 'Of its sightings, relative to today';
+COMMENT ON COLUMN identity_resolve.conflicts.sightings IS 'How often the two were seen together';
+COMMENT ON COLUMN identity_resolve.conflicts.last_seen IS 'UTC day of the last sighting together';
+COMMENT ON COLUMN identity_resolve.conflicts.meaning IS 'The reason in words';
+
+CREATE VIEW identity_resolve.profile_channel AS
+SELECT s.profile,
+       s.channel,
+       c.kind,
+       min(s.day) AS first_seen,
+       max(s.day) AS last_seen,
+       array_agg(DISTINCT s.identifier ORDER BY s.identifier) AS identifiers,
+       array_agg(DISTINCT s.identifier ORDER BY s.identifier)
+           FILTER (WHERE split_part(s.identifier, ':', 1) = c.reaches) AS reach
+FROM (
+    SELECT i.profile, i.identifier::text COLLATE "default" AS identifier, e.channel, e.day
+    FROM identity_resolve.identifier AS i, identity_resolve.evidence(i.evidence) AS e
+    WHERE e.channel IS NOT NULL
+    UNION ALL
+    -- A visit is always the stronger end's; the weaker end's only where the link is in force.
+    SELECT i.profile, i.identifier::text COLLATE "default", e.channel, e.day
+    FROM identity_resolve.identifier AS i
+    JOIN identity_resolve.link AS l ON l.a = i.id, identity_resolve.evidence(l.evidence) AS e
+    WHERE e.channel IS NOT NULL
+    UNION ALL
+    SELECT i.profile, i.identifier::text COLLATE "default", e.channel, e.day
+    FROM identity_resolve.identifier AS i
+    JOIN identity_resolve.link AS l ON l.b = i.id, identity_resolve.evidence(l.evidence) AS e
+    WHERE e.channel IS NOT NULL AND l.held_reason IS NULL
+) AS s
+LEFT JOIN identity_resolve.channel AS c ON c.name = s.channel
+WHERE s.profile IS NOT NULL
+GROUP BY s.profile, s.channel, c.kind;
+COMMENT ON VIEW identity_resolve.profile_channel IS 'Where each person has been seen';
+COMMENT ON COLUMN identity_resolve.profile_channel.profile IS 'The person';
+COMMENT ON COLUMN identity_resolve.profile_channel.channel IS 'The channel';
+COMMENT ON COLUMN identity_resolve.profile_channel.kind IS 'online or offline; null for a channel that is not configured';
+COMMENT ON COLUMN identity_resolve.profile_channel.first_seen IS 'UTC day of the first sighting there';
+COMMENT ON COLUMN identity_resolve.profile_channel.last_seen IS 'UTC day of the last sighting there';
+COMMENT ON COLUMN identity_resolve.profile_channel.identifiers IS 'The person''s identifiers that were seen there';
+COMMENT ON COLUMN identity_resolve.profile_channel.reach IS 'Those of them through which the channel reaches the person; null if none';
+
+CREATE VIEW identity_resolve.rejections AS
+SELECT s.source, r.row_key, r.column_name, r.value, r.error, r.seen_at
+FROM identity_resolve.rejection AS r
+JOIN identity_resolve.source AS s ON s.id = r.source;
+COMMENT ON VIEW identity_resolve.rejections IS 'Values that were left out: malformed or blocked; at most setting.rejections_kept for each source, all are counted in stats';
+COMMENT ON COLUMN identity_resolve.rejections.source IS 'The source';
+COMMENT ON COLUMN identity_resolve.rejections.row_key IS 'Key of the row, or its physical place (ctid) where the source has no key';
+COMMENT ON COLUMN identity_resolve.rejections.column_name IS 'Column that held the value';
+COMMENT ON COLUMN identity_resolve.rejections.value IS 'The value, cut to 200 characters';
+COMMENT ON COLUMN identity_resolve.rejections.error IS 'What is wrong with it';
+COMMENT ON COLUMN identity_resolve.rejections.seen_at IS 'When it was read';
+
+CREATE VIEW identity_resolve.progress AS
+SELECT r.pid,
+       'backfill'::text AS operation,
+       NULLIF(r.source, 0)::regclass AS source,
+       (ARRAY['reading', 'loading', 'solving', 'writing'])[r.phase] AS phase,
+       r.done,
+       NULLIF(r.total, 0) AS total,
+       r.done / NULLIF(extract(epoch FROM clock_timestamp() - r.phase_started_at), 0)::float8 AS rate,
+       r.started_at,
+       r.phase_started_at
+FROM identity_resolve.running() AS r;
+COMMENT ON VIEW identity_resolve.progress IS 'Long work under way in this database, as it is now';
+COMMENT ON COLUMN identity_resolve.progress.pid IS 'Server process that does it';
+COMMENT ON COLUMN identity_resolve.progress.operation IS 'What is being done';
+COMMENT ON COLUMN identity_resolve.progress.source IS 'The source at hand; null while the work is on the whole graph';
+COMMENT ON COLUMN identity_resolve.progress.phase IS 'reading rows, loading the stored graph, solving, writing what changed';
+COMMENT ON COLUMN identity_resolve.progress.done IS 'Rows done in this phase';
+COMMENT ON COLUMN identity_resolve.progress.total IS 'Rows to do in this phase: an estimate while reading; null where unknown';
+COMMENT ON COLUMN identity_resolve.progress.rate IS 'Rows a second in this phase';
+COMMENT ON COLUMN identity_resolve.progress.started_at IS 'When the work began';
+COMMENT ON COLUMN identity_resolve.progress.phase_started_at IS 'When this phase began';
+
+CREATE VIEW identity_resolve.stats AS
+WITH i AS (
+    SELECT count(*) AS identifiers,
+           count(DISTINCT profile) AS profiles,
+           count(*) FILTER (WHERE standing = 'shared') AS shared,
+           count(*) FILTER (WHERE standing = 'expired') AS expired,
+           count(*) FILTER (WHERE standing = 'too_common') AS too_common,
+           count(*) FILTER (WHERE standing = 'blocked') AS blocked
+    FROM identity_resolve.identifier
+), l AS (
+    SELECT count(*) AS links, count(*) FILTER (WHERE held_reason IS NOT NULL) AS held
+    FROM identity_resolve.link
+), s AS (
+    SELECT count(*) AS sources, sum(rows_read) AS rows_read, sum(malformed) AS malformed, sum(blocked) AS left_out
+    FROM identity_resolve.source
+), p AS (
+    SELECT max(n) AS largest FROM (
+        SELECT count(*) AS n FROM identity_resolve.identifier WHERE profile IS NOT NULL GROUP BY profile) AS sizes
+)
+SELECT v.name, v.value::numeric AS value, v.meaning
+FROM i, l, s, p, LATERAL (VALUES
+    ('identifiers', i.identifiers, 'identifiers ever seen'),
+    ('profiles', i.profiles, 'people'),
+    ('largest_profile', coalesce(p.largest, 0), 'identifiers of the profile that has most'),
+    ('links', l.links, 'pairs of identifiers with evidence'),
+    ('links_in_force', l.links - l.held, 'links that hold their two ends in one profile'),
+    ('links_held', l.held, 'links that are kept but not in force; see conflicts'),
+    ('identifiers_shared', i.shared, 'contacts and devices of which nobody has the owner''s share'),
+    ('identifiers_expired', i.expired, 'identifiers not seen for longer than their type allows'),
+    ('identifiers_too_common', i.too_common, 'identifiers with more partners than their type''s max_links'),
+    ('identifiers_blocked', i.blocked, 'stored identifiers that are on the block list'),
+    ('sources', s.sources, 'attached tables'),
+    ('rows_read', coalesce(s.rows_read, 0), 'rows that the last backfill of each source read'),
+    ('values_malformed', coalesce(s.malformed, 0), 'malformed values that the last backfill of each source left out'),
+    ('values_blocked', coalesce(s.left_out, 0), 'blocked values that the last backfill of each source left out')
+) AS v (name, value, meaning);
+COMMENT ON VIEW identity_resolve.stats IS 'The graph in numbers';
+COMMENT ON COLUMN identity_resolve.stats.name IS 'What is counted';
+COMMENT ON COLUMN identity_resolve.stats.value IS 'How many';
+COMMENT ON COLUMN identity_resolve.stats.meaning IS 'What that means';

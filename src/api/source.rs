@@ -1,0 +1,39 @@
+//! Sources and configuration.
+
+use super::{Answer, required};
+use crate::pg::backfill as backfilling;
+use crate::pg::{configuration, source, transaction};
+use pgrx::prelude::*;
+
+const ADD: &str = "SELECT identity_resolve.add_source('schema.table', '{\"identifiers\": …}');";
+const DROP: &str = "SELECT identity_resolve.drop_source('schema.table');";
+
+#[pg_extern(sql = "")]
+fn add_source(
+    source: Option<pg_sys::Oid>,
+    mapping: Option<pgrx::JsonB>,
+    mode: Option<&str>,
+) -> Answer<()> {
+    let mapping = required(mapping, "mapping", ADD)?.0.to_string();
+    let mode = required(mode, "mode", "mode => 'manual'")?;
+    Ok(source::add(required(source, "source", ADD)?, &mapping, mode)?)
+}
+
+#[pg_extern(sql = "")]
+fn drop_source(source: Option<pg_sys::Oid>) -> Answer<()> {
+    Ok(source::drop(required(source, "source", DROP)?)?)
+}
+
+#[pg_extern(sql = "")]
+fn backfill(source: Option<pg_sys::Oid>, fcinfo: pg_sys::FunctionCallInfo) -> Answer<()> {
+    let procedure = transaction::Procedure::connect(transaction::is_atomic(fcinfo));
+    Ok(backfilling::backfill(source, &procedure)?)
+}
+
+#[pg_trigger(sql = "")]
+fn configuration_changed<'a>(
+    _trigger: &'a PgTrigger<'a>,
+) -> Answer<Option<PgHeapTuple<'a, impl WhoAllocated>>> {
+    configuration::changed()?;
+    Ok(None::<PgHeapTuple<'a, pgrx::AllocatedByRust>>)
+}

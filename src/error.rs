@@ -1,0 +1,225 @@
+//! What can go wrong for a user, and what to type instead.
+//!
+//! Each error has a message (its `Display`), a [`detail`](Error::detail) with the offending value
+//! and a [`hint`](Error::hint); `src/pg/error.rs` gives each its SQLSTATE.
+
+use crate::graph::StoreError;
+use crate::identifier::{InvalidPattern, Malformed};
+use thiserror::Error as ThisError;
+
+/// The longest piece of a user's value that a message repeats, in characters.
+const SHOWN: usize = 200;
+
+/// An error that a user can cause or must know of.
+#[derive(Debug, ThisError)]
+pub enum Error {
+    /// A value cannot be an identifier of its type.
+    #[error("invalid {type_name}: {cause}")]
+    Malformed { type_name: String, value: String, cause: Malformed },
+    /// An identifier is written without its type.
+    #[error("identifier without a type")]
+    NoType { identifier: String },
+    /// An identifier type is not configured.
+    #[error("unknown identifier type \"{name}\"")]
+    UnknownType { name: String, known: Vec<String> },
+    /// An identifier type may not be used here.
+    #[error("identifiers of type \"{name}\" cannot be given")]
+    RecordType { name: String },
+    /// A mapping is not JSON of the right shape.
+    #[error("invalid mapping")]
+    Mapping { cause: String },
+    /// A mapping names a column that the source does not have.
+    #[error("column \"{column}\" of relation \"{relation}\" does not exist")]
+    UnknownColumn { path: String, column: String, relation: String, known: Vec<String> },
+    /// A column's type cannot hold what the mapping says it does.
+    #[error("column \"{column}\" is of type {found}, which cannot be used for \"{path}\"")]
+    ColumnType { path: String, column: String, found: String, wanted: &'static str },
+    /// A mapping says nothing about anybody.
+    #[error("mapping names neither a key nor an identifier")]
+    EmptyMapping,
+    /// A region is not an ISO 3166 code of a country with phone numbers.
+    #[error("unknown region \"{0}\"")]
+    UnknownRegion(String),
+    /// A relation is of a kind that has no rows of its own.
+    #[error("\"{relation}\" is not a table, view or foreign table")]
+    RelationKind { relation: String },
+    /// A relation belongs to the extension or to the system.
+    #[error("\"{relation}\" cannot be a source")]
+    OwnRelation { relation: String },
+    /// A relation no longer exists, or never did.
+    #[error("source {0} does not exist")]
+    RelationGone(String),
+    /// A relation is attached already.
+    #[error("\"{relation}\" is attached already")]
+    Attached { relation: String },
+    /// A relation is not attached.
+    #[error("\"{relation}\" is not attached")]
+    NotAttached { relation: String },
+    /// Another session is reading the same source.
+    #[error("\"{relation}\" is being backfilled already")]
+    Busy { relation: String },
+    /// A mode does not exist or does not suit the source.
+    #[error("mode \"{mode}\" cannot be used for \"{relation}\"")]
+    Mode { mode: String, relation: String, why: &'static str },
+    /// The caller lacks a right.
+    #[error("permission denied for {relation}")]
+    Denied { relation: String, right: &'static str },
+    /// A required argument is null.
+    #[error("{argument} must not be null")]
+    Null { argument: &'static str, example: &'static str },
+    /// An argument is JSON of the wrong shape.
+    #[error("invalid {argument}")]
+    Shape { argument: &'static str, cause: String, example: &'static str },
+    /// None of the identifiers can be used.
+    #[error("no usable identifier")]
+    NoIdentifier { left_out: Vec<String> },
+    /// A time is infinite, before 1900 or in the future.
+    #[error("{argument} is out of range")]
+    Time { argument: &'static str, value: String },
+    /// A row of the configuration cannot be used.
+    #[error("invalid configuration of {table}")]
+    Configuration { table: &'static str, cause: String, hint: &'static str },
+    /// The block list has a pattern that is no regular expression.
+    #[error("{0}")]
+    Pattern(#[from] InvalidPattern),
+    /// The graph does not fit into the memory that it may take.
+    #[error("out of memory for the identity graph")]
+    Memory { limit_mb: i32, needed_mb: usize },
+    /// Stored rows do not fit together.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Error {
+    /// What was found.
+    pub fn detail(&self) -> String {
+        match self {
+            Error::Malformed { value, .. } => format!("The value is \"{}\".", shown(value)),
+            Error::NoType { identifier } => format!("The identifier is \"{}\".", shown(identifier)),
+            Error::UnknownType { known, .. } => format!("Known types are {}.", known.join(", ")),
+            Error::RecordType { .. } => "A record is made from the key of a source's rows.".into(),
+            Error::Mapping { cause } => format!("{}.", capitalised(cause)),
+            Error::UnknownColumn { path, known, .. } => {
+                format!("The mapping names it under \"{path}\". The columns are {}.", known.join(", "))
+            }
+            Error::ColumnType { wanted, .. } => format!("It takes {wanted}."),
+            Error::EmptyMapping => "Rows without key and identifiers are nobody's.".into(),
+            Error::UnknownRegion(_) => "A region is an ISO 3166 code of two letters.".into(),
+            Error::RelationKind { .. } => {
+                "Sources are tables, partitioned tables, views, materialized views and foreign tables.".into()
+            }
+            Error::OwnRelation { .. } => {
+                "It belongs to identity_resolve, to the system, or is temporary.".into()
+            }
+            Error::RelationGone(_) => "It has been dropped, or never was.".into(),
+            Error::Attached { .. } => "A relation is one source.".into(),
+            Error::NotAttached { relation } => format!("No source is called \"{relation}\"."),
+            Error::Busy { .. } => "Another session reads it.".into(),
+            Error::Mode { why, .. } => (*why).to_owned(),
+            Error::Denied { right, .. } => format!("The current role has no {right} on it."),
+            Error::Null { argument, .. } => format!("{} is null.", capitalised(argument)),
+            Error::Shape { cause, .. } => format!("{}.", capitalised(cause)),
+            Error::NoIdentifier { left_out } if left_out.is_empty() => "There is none.".into(),
+            Error::NoIdentifier { left_out } => format!("Left out: {}.", left_out.join("; ")),
+            Error::Time { value, .. } => format!("The value is {value}."),
+            Error::Configuration { cause, .. } => format!("{}.", capitalised(cause)),
+            Error::Pattern(cause) => match cause {
+                InvalidPattern::Syntax { pattern, reason } => {
+                    let reason = reason.lines().last().unwrap_or_default();
+                    format!("The pattern is \"{}\": {}.", shown(pattern), reason.trim_start_matches("error: "))
+                }
+                InvalidPattern::TooLarge { pattern } => format!("The pattern is \"{}\".", shown(pattern)),
+                InvalidPattern::TooMany => "All patterns of one type together take too much memory.".into(),
+            },
+            Error::Memory { limit_mb, needed_mb } => {
+                format!("It takes {needed_mb} MB and may take {limit_mb} MB.")
+            }
+            Error::Store(_) => "The tables of identity_resolve were changed by hand, or are damaged.".into(),
+        }
+    }
+
+    /// What to type.
+    pub fn hint(&self) -> String {
+        match self {
+            Error::Malformed { cause, .. } => cause.hint().to_owned(),
+            Error::NoType { identifier } => {
+                format!("Write type:value, such as email:{}.", shown(identifier))
+            }
+            Error::UnknownType { name, known } => match closest(name, known) {
+                Some(close) => format!("Did you mean \"{close}\"?"),
+                None => "INSERT INTO identity_resolve.identifier_type (name, role, normalizer) VALUES (…);".into(),
+            },
+            Error::RecordType { .. } => "Name a person's, contact or device identifier.".into(),
+            Error::Mapping { .. } => {
+                "Write it like {\"key\": \"customer_id\", \"identifiers\": {\"email\": \"email_column\"}, \"seen_at\": \"updated_at\"}.".into()
+            }
+            Error::UnknownColumn { column, known, .. } => match closest(column, known) {
+                Some(close) => format!("Did you mean \"{close}\"?"),
+                None => "Name a column, or write {\"value\": …} for a constant.".into(),
+            },
+            Error::ColumnType { column, .. } => {
+                format!("Attach a view that casts \"{column}\".")
+            }
+            Error::EmptyMapping => {
+                "Add \"identifiers\": {\"email\": \"email_column\"}, or \"key\": \"id_column\".".into()
+            }
+            Error::UnknownRegion(_) => "Write a code such as FR, BE or US.".into(),
+            Error::RelationKind { .. } | Error::OwnRelation { .. } => {
+                "Attach a table of your own: SELECT identity_resolve.add_source('schema.table', …);".into()
+            }
+            Error::RelationGone(name) => {
+                format!("If it was attached, SELECT identity_resolve.drop_source({name}::oid::regclass); forgets what it told.")
+            }
+            Error::Attached { relation } => {
+                format!("To change its mapping, SELECT identity_resolve.drop_source('{relation}'); first.")
+            }
+            Error::NotAttached { relation } => {
+                format!("SELECT identity_resolve.add_source('{relation}', …);")
+            }
+            Error::Busy { .. } => "SELECT * FROM identity_resolve.progress;".into(),
+            Error::Mode { .. } => "Use mode => 'manual' and CALL identity_resolve.backfill().".into(),
+            Error::Denied { relation, right } => {
+                format!("GRANT {right} ON {relation} TO \"…\";")
+            }
+            Error::Null { example, .. } | Error::Shape { example, .. } => format!("Write {example}."),
+            Error::NoIdentifier { .. } => {
+                "Give at least one well-formed identifier, such as '{\"email\": \"ann@example.com\"}'.".into()
+            }
+            Error::Time { .. } => "Give a time between 1900 and tomorrow.".into(),
+            Error::Configuration { hint, .. } => (*hint).to_owned(),
+            Error::Pattern(_) => {
+                "Write a regular expression for the whole canonical value, such as test.*@example\\.com.".into()
+            }
+            Error::Memory { needed_mb, .. } => {
+                format!("SET identity_resolve.graph_memory = '{}MB';", needed_mb + needed_mb / 4)
+            }
+            Error::Store(_) => "Restore the extension's tables from a backup, or drop the extension and backfill again.".into(),
+        }
+    }
+}
+
+/// The start of a user's value, fit for a message.
+pub fn shown(value: &str) -> String {
+    match value.char_indices().nth(SHOWN) {
+        None => value.to_owned(),
+        Some((end, _)) => format!("{}…", &value[..end]),
+    }
+}
+
+fn capitalised(text: &str) -> String {
+    let mut characters = text.chars();
+    match characters.next() {
+        Some(first) => first.to_uppercase().chain(characters).collect(),
+        None => String::new(),
+    }
+}
+
+/// The name among `known` that somebody who typed `name` probably meant.
+fn closest<'a>(name: &str, known: &'a [String]) -> Option<&'a String> {
+    known
+        .iter()
+        .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
+        .filter(|&(similarity, _)| similarity > 0.8)
+        .max_by(|x, y| x.0.total_cmp(&y.0))
+        .map(|(_, candidate)| candidate)
+}

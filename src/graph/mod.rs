@@ -1,0 +1,22 @@
+//! The identity graph and the rule that decides who is who.
+//!
+//! Identifiers are nodes; a link is a pair of them with evidence. [`solver::solve`] turns links,
+//! separations and [`rules::Rules`] into profiles; [`Graph`] carries evidence in and changes out.
+//! The same code serves the whole graph (backfill) and one connected component (a live sighting),
+//! so both give the same result by construction. Nothing here knows PostgreSQL.
+
+pub mod evidence;
+mod groups;
+mod intern;
+pub mod ledger;
+pub mod rules;
+mod segment;
+pub mod solver;
+pub mod stable_id;
+mod store;
+pub mod weight;
+
+pub use store::{Changes, Graph, IdentifierRow, LinkRow, NO_DAY, Replaced, StoreError};
+
+/// A UTC calendar day, counted from 1970-01-01.
+pub type Day = i32;

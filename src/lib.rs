@@ -1,0 +1,30 @@
+//! identity_resolve: turns the identifiers scattered over a company's own tables into people,
+//! inside PostgreSQL.
+//!
+//! Data flows one way: row → sighting → links → solver → changes → tables. `identifier`, `graph`
+//! and `source` are pure and know nothing of PostgreSQL; `pg` alone speaks to it; `api` holds the
+//! functions that SQL calls; the SQL objects themselves stand in `sql/`.
+
+mod api;
+mod error;
+mod graph;
+mod identifier;
+mod pg;
+mod source;
+
+use pgrx::prelude::*;
+
+::pgrx::pg_module_magic!(name, version);
+
+extension_sql_file!("../sql/schema.sql", name = "schema", bootstrap);
+extension_sql_file!("../sql/configuration.sql", name = "configuration", requires = ["schema"]);
+extension_sql_file!("../sql/graph.sql", name = "graph", requires = ["configuration"]);
+extension_sql_file!("../sql/functions.sql", name = "functions", requires = ["graph"]);
+extension_sql_file!("../sql/views.sql", name = "views", requires = ["functions"]);
+extension_sql_file!("../sql/grants.sql", name = "grants", requires = ["views"], finalize);
+
+/// Called by PostgreSQL when the library is loaded.
+#[pg_guard]
+pub extern "C-unwind" fn _PG_init() {
+    pg::settings::define();
+}

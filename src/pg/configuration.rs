@@ -1,0 +1,152 @@
+//! The configuration tables as the rules that the pure code works by.
+
+use super::spi;
+use crate::error::Error;
+use crate::graph::rules::{DeviceType, IdentifierType, Joins, Role, Rules, Sharing};
+use crate::graph::weight::Decay;
+use crate::identifier::{BlockList, Normalizer, Region};
+use pgrx::{pg_guard, pg_sys};
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+/// The configuration in force, and what beside the rules is read with it.
+pub struct Configuration {
+    pub rules: Rules,
+    /// Rejections that are shown for each source.
+    pub rejections_kept: usize,
+}
+
+thread_local! {
+    static CACHE: RefCell<Option<Rc<Configuration>>> = const { RefCell::new(None) };
+    static LISTENING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The configuration, read again after any session has changed it.
+pub fn current() -> Result<Rc<Configuration>, Error> {
+    if let Some(known) = CACHE.with_borrow(Clone::clone) {
+        return Ok(known);
+    }
+    if !LISTENING.replace(true) {
+        // SAFETY: registers, once for this backend, a function that lives as long as it.
+        unsafe { pg_sys::CacheRegisterRelcacheCallback(Some(forget), pg_sys::Datum::null()) };
+    }
+    let read = Rc::new(read()?);
+    CACHE.set(Some(Rc::clone(&read)));
+    Ok(read)
+}
+
+/// Checks the configuration that a statement has just written, and makes every session read it.
+pub fn changed() -> Result<(), Error> {
+    CACHE.set(None);
+    super::transaction::with_snapshot(read)?;
+    // SAFETY: sends an invalidation of a table of ours when the transaction commits.
+    unsafe { pg_sys::CacheInvalidateRelcacheByRelid(super::transaction::relation("setting")) };
+    Ok(())
+}
+
+/// Called when the definition of any table changes, or when `changed` says so: rare enough to
+/// forget the configuration each time.
+#[pg_guard]
+unsafe extern "C-unwind" fn forget(_arg: pg_sys::Datum, _relation: pg_sys::Oid) {
+    CACHE.with(|cache| {
+        if let Ok(mut cache) = cache.try_borrow_mut() {
+            *cache = None;
+        }
+    });
+}
+
+fn read() -> Result<Configuration, Error> {
+    let setting = spi::one(
+        "SELECT extract(epoch FROM half_life)::float8 / 86400, region, rejections_kept
+         FROM identity_resolve.setting",
+        &[],
+        |row| (row.float8(0), row.text(1).map(str::to_owned), row.int4(2)),
+    );
+    let Some((Some(half_life), region, Some(rejections_kept))) = setting else {
+        return Err(Error::Configuration {
+            table: "setting",
+            cause: "it has no row".into(),
+            hint: "INSERT INTO identity_resolve.setting DEFAULT VALUES;",
+        });
+    };
+    let region = match region {
+        Some(code) => Some(Region::parse(&code).ok_or(Error::UnknownRegion(code))?),
+        None => None,
+    };
+    let blocked = spi::all("SELECT type, pattern FROM identity_resolve.blocked_value", &[], |row| {
+        (row.text(0).map(str::to_owned), row.text(1).unwrap_or_default().to_owned())
+    });
+    let mut certified_issuers =
+        spi::all("SELECT issuer FROM identity_resolve.identity_provider WHERE certified", &[], |row| {
+            row.text(0).unwrap_or_default().to_owned()
+        });
+    certified_issuers.sort_unstable();
+    let rules = Rules {
+        types: identifier_types()?,
+        device_types: device_types()?,
+        decay: Decay::new(half_life),
+        blocked: BlockList::new(blocked)?,
+        certified_issuers,
+        region,
+    };
+    Ok(Configuration { rules, rejections_kept: rejections_kept as usize })
+}
+
+/// Days since 1970 before which something that expires after `expires_after` is expired.
+const EXPIRED_BEFORE: &str =
+    "((s.expired_as_of - t.expires_after) AT TIME ZONE 'UTC')::date - '1970-01-01'::date";
+
+fn identifier_types() -> Result<Vec<IdentifierType>, Error> {
+    let query = format!(
+        "SELECT t.name, t.role, t.normalizer, t.joins, t.max_per_profile, t.max_links,
+                t.owner_share, t.priority, {EXPIRED_BEFORE}
+         FROM identity_resolve.identifier_type AS t CROSS JOIN identity_resolve.setting AS s
+         ORDER BY t.name COLLATE \"C\""
+    );
+    let types = spi::all(&query, &[], |row| {
+        let name = row.text(0).unwrap_or_default().to_owned();
+        let normalizer = row.text(2).unwrap_or_default();
+        Ok(IdentifierType {
+            role: row.text(1).and_then(Role::parse).ok_or_else(|| unknown_word(&name, "role"))?,
+            normalizer: Normalizer::parse(normalizer).ok_or_else(|| Error::Configuration {
+                table: "identifier_type",
+                cause: format!("type \"{name}\" has the unknown normalizer \"{normalizer}\""),
+                hint: "Known are email, email_provider, phone, openid, digits, uuid, url, ip, mac, lower and exact.",
+            })?,
+            joins: row.text(3).and_then(Joins::parse).ok_or_else(|| unknown_word(&name, "joins"))?,
+            max_per_profile: row.int4(4).map(|max| max as u32),
+            max_links: row.int4(5).map(|max| max as u32),
+            owner_share: row.float8(6),
+            priority: row.int4(7).unwrap_or(i32::MAX),
+            expired_before: row.int4(8),
+            name,
+        })
+    });
+    types.into_iter().collect()
+}
+
+fn device_types() -> Result<Vec<DeviceType>, Error> {
+    let query = format!(
+        "SELECT t.name, t.sharing, t.owner_share, {EXPIRED_BEFORE}
+         FROM identity_resolve.device_type AS t CROSS JOIN identity_resolve.setting AS s"
+    );
+    let types = spi::all(&query, &[], |row| {
+        let name = row.text(0).unwrap_or_default().to_owned();
+        Ok(DeviceType {
+            sharing: row.text(1).and_then(Sharing::parse).ok_or_else(|| unknown_word(&name, "sharing"))?,
+            owner_share: row.float8(2),
+            expired_before: row.int4(3),
+            name,
+        })
+    });
+    types.into_iter().collect()
+}
+
+/// A CHECK allows a word that this version does not know.
+fn unknown_word(name: &str, column: &str) -> Error {
+    Error::Configuration {
+        table: "identifier_type",
+        cause: format!("\"{name}\" has an unknown {column}"),
+        hint: "Update the extension's library and run ALTER EXTENSION identity_resolve UPDATE;",
+    }
+}

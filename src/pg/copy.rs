@@ -1,0 +1,184 @@
+//! Writing many rows: PostgreSQL's own COPY, fed from memory in its binary format.
+//!
+//! COPY inserts whole pages at a time: two to three times the speed of INSERT … SELECT.
+
+use crate::pg::transaction;
+use pgrx::{pg_guard, pg_sys};
+use std::cell::Cell;
+use std::ffi::{c_int, c_void};
+use std::ptr;
+use uuid::Uuid;
+
+/// 1970-01-01 in days since 2000-01-01, where PostgreSQL counts from.
+pub const UNIX_EPOCH: i32 = -10_957;
+
+const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
+const TRAILER: [u8; 2] = (-1i16).to_be_bytes();
+
+/// One row in COPY's binary format.
+pub struct RowWriter<'a> {
+    out: &'a mut Vec<u8>,
+}
+
+impl RowWriter<'_> {
+    fn field(&mut self, bytes: &[u8]) -> &mut Self {
+        self.out.extend_from_slice(&(bytes.len() as i32).to_be_bytes());
+        self.out.extend_from_slice(bytes);
+        self
+    }
+
+    /// A null of any type.
+    pub fn null(&mut self) -> &mut Self {
+        self.out.extend_from_slice(&(-1i32).to_be_bytes());
+        self
+    }
+
+    /// A bigint.
+    pub fn int8(&mut self, value: i64) -> &mut Self {
+        self.field(&value.to_be_bytes())
+    }
+
+    /// An int.
+    pub fn int4(&mut self, value: i32) -> &mut Self {
+        self.field(&value.to_be_bytes())
+    }
+
+    /// A boolean.
+    pub fn bool(&mut self, value: bool) -> &mut Self {
+        self.field(&[u8::from(value)])
+    }
+
+    /// A float8 or null.
+    pub fn float8(&mut self, value: Option<f64>) -> &mut Self {
+        match value {
+            Some(value) => self.field(&value.to_be_bytes()),
+            None => self.null(),
+        }
+    }
+
+    /// A text or an enum's label.
+    pub fn text(&mut self, value: &str) -> &mut Self {
+        self.field(value.as_bytes())
+    }
+
+    /// A text or an enum's label, or null.
+    pub fn text_or_null(&mut self, value: Option<&str>) -> &mut Self {
+        match value {
+            Some(value) => self.text(value),
+            None => self.null(),
+        }
+    }
+
+    /// A bytea.
+    pub fn bytea(&mut self, value: &[u8]) -> &mut Self {
+        self.field(value)
+    }
+
+    /// A uuid; nil is null.
+    pub fn uuid(&mut self, value: Uuid) -> &mut Self {
+        if value.is_nil() { self.null() } else { self.field(value.as_bytes()) }
+    }
+
+    /// A date, given in days since 1970, or null.
+    pub fn date(&mut self, days: Option<i32>) -> &mut Self {
+        match days {
+            Some(days) => self.int4(days + UNIX_EPOCH),
+            None => self.null(),
+        }
+    }
+}
+
+/// Writes the next row of `columns` fields into its argument; false when there is none.
+type Producer<'a> = dyn FnMut(&mut Vec<u8>) -> bool + 'a;
+
+/// What the callback, which takes no argument of ours, works on.
+struct Feed {
+    buffer: Vec<u8>,
+    producer: *mut Producer<'static>,
+    ended: bool,
+}
+
+thread_local! {
+    static FEED: Cell<*mut Feed> = const { Cell::new(ptr::null_mut()) };
+}
+
+/// Copies rows into all columns of a table of this extension.
+pub fn copy_into<T>(
+    table: &str,
+    columns: i16,
+    rows: impl Iterator<Item = T>,
+    mut write: impl FnMut(T, &mut RowWriter),
+) {
+    let mut rows = rows.peekable();
+    if rows.peek().is_none() {
+        return;
+    }
+    let mut producer = |out: &mut Vec<u8>| match rows.next() {
+        None => false,
+        Some(row) => {
+            out.extend_from_slice(&columns.to_be_bytes());
+            write(row, &mut RowWriter { out });
+            true
+        }
+    };
+    let producer: *mut Producer = &mut producer;
+    // SAFETY: only the lifetime is erased; the feed is unhooked before this function returns, and
+    // nothing calls it after an error has unwound past here.
+    let producer: *mut Producer<'static> = unsafe { std::mem::transmute(producer) };
+    let mut feed = Feed { buffer: HEADER.to_vec(), producer, ended: false };
+    let relation = transaction::relation(table);
+    FEED.set(&mut feed);
+    // SAFETY: the relation is open with the lock that COPY wants while COPY runs; `read` meets the
+    // contract of a data source. `makeString` and `makeDefElem` keep the static strings.
+    unsafe {
+        let relation = pg_sys::table_open(relation, pg_sys::RowExclusiveLock as _);
+        let parse = pg_sys::make_parsestate(ptr::null_mut());
+        pg_sys::addRangeTableEntryForRelation(
+            parse,
+            relation,
+            pg_sys::RowExclusiveLock as _,
+            ptr::null_mut(),
+            false,
+            false,
+        );
+        let binary = pg_sys::makeString(c"binary".as_ptr().cast_mut());
+        let format = pg_sys::makeDefElem(c"format".as_ptr().cast_mut(), binary.cast(), -1);
+        let options = pg_sys::lappend(ptr::null_mut(), format.cast());
+        let copy = pg_sys::BeginCopyFrom(
+            parse,
+            relation,
+            ptr::null_mut(),
+            ptr::null(),
+            false,
+            Some(read),
+            ptr::null_mut(),
+            options,
+        );
+        pg_sys::CopyFrom(copy);
+        pg_sys::EndCopyFrom(copy);
+        pg_sys::free_parsestate(parse);
+        pg_sys::table_close(relation, pg_sys::NoLock as _);
+        pg_sys::CommandCounterIncrement();
+    }
+    FEED.set(ptr::null_mut());
+}
+
+/// Gives COPY `most` bytes; fewer only at the end.
+#[pg_guard]
+unsafe extern "C-unwind" fn read(out: *mut c_void, _least: c_int, most: c_int) -> c_int {
+    // SAFETY: COPY calls this only inside `copy_into`, which keeps the feed alive, and `out` has
+    // room for `most` bytes.
+    unsafe {
+        let feed = &mut *FEED.get();
+        while !feed.ended && feed.buffer.len() < most as usize {
+            if !(*feed.producer)(&mut feed.buffer) {
+                feed.buffer.extend_from_slice(&TRAILER);
+                feed.ended = true;
+            }
+        }
+        let bytes = feed.buffer.len().min(most as usize);
+        ptr::copy_nonoverlapping(feed.buffer.as_ptr(), out.cast(), bytes);
+        feed.buffer.drain(..bytes);
+        bytes as c_int
+    }
+}

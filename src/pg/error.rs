@@ -1,0 +1,41 @@
+//! Errors as PostgreSQL reports them: SQLSTATE, DETAIL and HINT.
+
+use crate::error::Error;
+use pgrx::PgSqlErrorCode::{self, *};
+use pgrx::pg_sys::panic::ErrorReport;
+
+impl From<Error> for ErrorReport {
+    fn from(error: Error) -> Self {
+        ErrorReport::new(sqlstate(&error), error.to_string(), "identity_resolve")
+            .set_detail(error.detail())
+            .set_hint(error.hint())
+    }
+}
+
+fn sqlstate(error: &Error) -> PgSqlErrorCode {
+    match error {
+        Error::Malformed { .. } | Error::NoType { .. } => ERRCODE_INVALID_TEXT_REPRESENTATION,
+        Error::UnknownType { .. } => ERRCODE_UNDEFINED_OBJECT,
+        Error::UnknownColumn { .. } => ERRCODE_UNDEFINED_COLUMN,
+        Error::ColumnType { .. } => ERRCODE_DATATYPE_MISMATCH,
+        Error::RelationKind { .. } | Error::OwnRelation { .. } => ERRCODE_WRONG_OBJECT_TYPE,
+        Error::RelationGone(_) => ERRCODE_UNDEFINED_TABLE,
+        Error::Attached { .. } => ERRCODE_DUPLICATE_OBJECT,
+        Error::NotAttached { .. } => ERRCODE_UNDEFINED_OBJECT,
+        Error::Busy { .. } => ERRCODE_OBJECT_IN_USE,
+        Error::Denied { .. } => ERRCODE_INSUFFICIENT_PRIVILEGE,
+        Error::Null { .. } => ERRCODE_NULL_VALUE_NOT_ALLOWED,
+        Error::Time { .. } => ERRCODE_DATETIME_FIELD_OVERFLOW,
+        Error::Pattern(_) => ERRCODE_INVALID_REGULAR_EXPRESSION,
+        Error::Memory { .. } => ERRCODE_OUT_OF_MEMORY,
+        Error::Store(_) => ERRCODE_DATA_CORRUPTED,
+        Error::RecordType { .. }
+        | Error::Mapping { .. }
+        | Error::EmptyMapping
+        | Error::UnknownRegion(_)
+        | Error::Mode { .. }
+        | Error::Shape { .. }
+        | Error::NoIdentifier { .. }
+        | Error::Configuration { .. } => ERRCODE_INVALID_PARAMETER_VALUE,
+    }
+}

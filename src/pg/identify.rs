@@ -1,0 +1,99 @@
+//! One sighting: into the evidence, through the rule, and out as the profile it belongs to.
+
+use super::configuration;
+use super::{load, transaction, write};
+use crate::error::{Error, shown};
+use crate::graph::rules::{Role, Rules};
+use crate::graph::{Day, Graph};
+use crate::source::sighting::{Observer, Sighting, Value};
+
+use serde_json::Value as Json;
+use uuid::Uuid;
+
+const EXAMPLE: &str = "'{\"email\": \"ann@example.com\", \"cookie\": [\"c1\", \"c2\"]}'";
+
+/// Counts one sighting and returns whose it is: the profile of its strongest identifier that has
+/// one.
+pub fn identify(
+    identifiers: &Json,
+    day: Day,
+    channel: Option<&str>,
+    device_type: Option<&str>,
+) -> Result<Option<Uuid>, Error> {
+    let configuration = configuration::current()?;
+    let rules = &configuration.rules;
+    let values = values(identifiers, rules)?;
+    let plain = |text| Value { text, column: usize::MAX };
+    let sighting = Sighting {
+        day,
+        channel: channel.map(plain),
+        device_type: device_type.map(plain),
+        region: rules.region,
+        identifiers: values
+            .iter()
+            .enumerate()
+            .map(|(column, (kind, text))| (*kind, Value { text, column }))
+            .collect(),
+    };
+    let mut graph = Graph::default();
+    let mut observer = Observer::new(rules, 0);
+    let mut left_out = Vec::new();
+    let seen = observer.observe(&mut graph, &sighting, 1, |value, reason| {
+        let what = values.get(value.column).map_or("", |&(kind, _)| rules.type_of(kind).name.as_str());
+        left_out.push(format!("{what} \"{}\": {reason}", shown(value.text)));
+    });
+    let mut seen = seen.to_vec();
+    if seen.is_empty() {
+        return Err(Error::NoIdentifier { left_out });
+    }
+    let texts: Vec<String> = seen.iter().map(|&number| graph.text(number).to_owned()).collect();
+
+    transaction::lock_graph();
+    let changes = transaction::with_snapshot(|| -> Result<_, Error> {
+        let loaded = load::component(&mut graph, rules, &texts)?;
+        load::separations(&mut graph);
+        let former = load::former(&graph, Some(&loaded));
+        seen.sort_by(|&x, &y| {
+            let strength = |number| (graph.strength(rules, number), graph.text(number));
+            strength(x).cmp(&strength(y))
+        });
+        Ok(graph.settle(rules, former, Uuid::now_v7, &mut transaction::check_for_cancel)?)
+    })?;
+    let profile = seen.iter().find_map(|&number| changes.profile(number));
+    write::write(changes);
+    Ok(profile)
+}
+
+/// Type and text of each value of `{"email": "…", "cookie": ["…", "…"]}`.
+fn values(identifiers: &Json, rules: &Rules) -> Result<Vec<(u16, String)>, Error> {
+    let shape = |cause: String| Error::Shape { argument: "identifiers", cause, example: EXAMPLE };
+    let Json::Object(object) = identifiers else {
+        return Err(shape("it is not an object".into()));
+    };
+    let mut values = Vec::new();
+    for (name, value) in object {
+        let index = rules.type_index(name).ok_or_else(|| Error::UnknownType {
+            name: name.clone(),
+            known: rules.types.iter().map(|kind| kind.name.clone()).collect(),
+        })?;
+        match rules.type_of(index).role {
+            Role::Record => return Err(Error::RecordType { name: name.clone() }),
+            // Evidence only, which an application's call leaves to the sources.
+            Role::Network => continue,
+            Role::Person | Role::Contact | Role::Device => {}
+        }
+        let several = match value {
+            Json::Array(several) => several.as_slice(),
+            single => std::slice::from_ref(single),
+        };
+        for value in several {
+            match value {
+                Json::Null => {}
+                Json::String(text) => values.push((index, text.clone())),
+                Json::Number(number) => values.push((index, number.to_string())),
+                _ => return Err(shape(format!("\"{name}\" holds something that is not a text or a number"))),
+            }
+        }
+    }
+    Ok(values)
+}

@@ -1,0 +1,41 @@
+//! Run-time settings. What belongs to the data stands in the table `setting` instead.
+
+use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
+use std::time::Duration;
+
+static GRAPH_MEMORY: GucSetting<i32> = GucSetting::<i32>::new(4096);
+static CHECKPOINT_INTERVAL: GucSetting<i32> = GucSetting::<i32>::new(60);
+
+/// Announces the settings.
+pub fn define() {
+    GucRegistry::define_int_guc(
+        c"identity_resolve.graph_memory",
+        c"Memory that a backfill may take for the graph it solves.",
+        c"A backfill that needs more ends with an error and changes nothing. About 100 MB for each million identifiers and links together.",
+        &GRAPH_MEMORY,
+        16,
+        i32::MAX / 1024,
+        GucContext::Userset,
+        GucFlags::UNIT_MB,
+    );
+    GucRegistry::define_int_guc(
+        c"identity_resolve.checkpoint_interval",
+        c"Time after which a backfill saves what it has read.",
+        c"A backfill that is cancelled or crashes resumes from there. It saves only when it is not called in a transaction block; 0 saves after each stretch of the table.",
+        &CHECKPOINT_INTERVAL,
+        0,
+        86_400,
+        GucContext::Userset,
+        GucFlags::UNIT_S,
+    );
+}
+
+/// Megabytes that a graph may take.
+pub fn graph_memory_mb() -> i32 {
+    GRAPH_MEMORY.get()
+}
+
+/// See `identity_resolve.checkpoint_interval`.
+pub fn checkpoint_interval() -> Duration {
+    Duration::from_secs(CHECKPOINT_INTERVAL.get() as u64)
+}

@@ -1,0 +1,223 @@
+//! Attaching and detaching the customer's tables.
+
+use super::cursor::Row;
+use super::{backfill, configuration, spi, transaction};
+use crate::error::Error;
+use crate::graph::Day;
+use crate::graph::rules::{Role, Rules};
+use crate::identifier::Region;
+use crate::source::mapping::{Field, Mapping};
+use pgrx::pg_sys;
+
+/// An attached relation.
+pub struct Source {
+    pub number: u32,
+    pub oid: pg_sys::Oid,
+    /// schema.table as it was when attached.
+    pub name: String,
+    pub mapping: Mapping,
+    /// The mapping as it is stored.
+    pub mapping_text: String,
+    /// The day on which rows without a usable time count as seen.
+    pub attached_on: Day,
+}
+
+/// A column of a relation.
+pub struct Column {
+    pub name: String,
+    pub type_oid: pg_sys::Oid,
+    type_name: String,
+    /// `pg_type.typcategory`.
+    category: char,
+}
+
+/// A relation as the catalog describes it.
+pub struct Relation {
+    /// As a statement would have to spell it.
+    pub name: String,
+    /// schema.table, without quotes.
+    plain_name: String,
+    /// `pg_class.relkind`.
+    pub kind: char,
+    foreign_to_users: bool,
+    readable: bool,
+}
+
+/// Looks a relation up; an error if there is none of this oid.
+pub fn relation(oid: pg_sys::Oid) -> Result<Relation, Error> {
+    let text = |row: &Row, column| row.text(column).unwrap_or_default().to_owned();
+    spi::one(
+        "SELECT format('%I.%I', n.nspname, c.relname), n.nspname || '.' || c.relname, c.relkind::text,
+                c.relpersistence = 't' OR n.nspname IN ('pg_catalog', 'information_schema', 'identity_resolve', 'pg_toast'),
+                has_table_privilege(c.oid, 'SELECT')
+         FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = $1",
+        &[oid.into()],
+        |row| Relation {
+            name: text(row, 0),
+            plain_name: text(row, 1),
+            kind: text(row, 2).chars().next().unwrap_or(' '),
+            foreign_to_users: row.bool(3).unwrap_or_default(),
+            readable: row.bool(4).unwrap_or_default(),
+        },
+    )
+    .ok_or_else(|| Error::RelationGone(oid.to_u32().to_string()))
+}
+
+/// The columns of a relation.
+pub fn columns(oid: pg_sys::Oid) -> Vec<Column> {
+    spi::all(
+        "SELECT a.attname::text, b.oid, format_type(a.atttypid, a.atttypmod), b.typcategory::text
+         FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid
+         JOIN pg_type AS b ON b.oid = coalesce(nullif(t.typbasetype, 0), t.oid)
+         WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum",
+        &[oid.into()],
+        |row| Column {
+            name: row.text(0).unwrap_or_default().to_owned(),
+            type_oid: pg_sys::Oid::from(row.int4(1).unwrap_or_default() as u32),
+            type_name: row.text(2).unwrap_or_default().to_owned(),
+            category: row.text(3).and_then(|text| text.chars().next()).unwrap_or(' '),
+        },
+    )
+}
+
+/// Attaches a relation.
+pub fn add(oid: pg_sys::Oid, mapping: &str, mode: &str) -> Result<(), Error> {
+    let configuration = configuration::current()?;
+    let relation = relation(oid)?;
+    if relation.foreign_to_users {
+        return Err(Error::OwnRelation { relation: relation.name });
+    }
+    if !matches!(relation.kind, 'r' | 'p' | 'v' | 'm' | 'f') {
+        return Err(Error::RelationKind { relation: relation.name });
+    }
+    if !relation.readable {
+        return Err(Error::Denied { relation: relation.name, right: "SELECT" });
+    }
+    let attached = spi::one(
+        "SELECT FROM identity_resolve.source AS s WHERE s.source = $1 OR s.name = $2",
+        &[oid.into(), relation.plain_name.as_str().into()],
+        |_| (),
+    );
+    if attached.is_some() {
+        return Err(Error::Attached { relation: relation.name });
+    }
+    if mode != "manual" {
+        let why = match mode {
+            "trigger" | "queue" => "This version reads sources by backfill only.",
+            _ => "There is no such mode.",
+        };
+        return Err(Error::Mode { mode: mode.to_owned(), relation: relation.name, why });
+    }
+    let parsed = Mapping::parse(mapping).map_err(|cause| Error::Mapping { cause: cause.to_string() })?;
+    check(&parsed, &configuration.rules, &relation, &columns(oid))?;
+    spi::run(
+        "INSERT INTO identity_resolve.source (source, name, mapping, mode) VALUES ($1::oid::regclass, $2, $3::jsonb, $4)",
+        &[oid.into(), relation.plain_name.into(), mapping.into(), mode.into()],
+    );
+    Ok(())
+}
+
+/// Whether a mapping fits a relation and the configuration; also before each backfill, as both
+/// may have changed.
+pub fn check(
+    mapping: &Mapping,
+    rules: &Rules,
+    relation: &Relation,
+    columns: &[Column],
+) -> Result<(), Error> {
+    if mapping.key.is_none() && mapping.identifiers.is_empty() {
+        return Err(Error::EmptyMapping);
+    }
+    for name in mapping.identifiers.keys() {
+        let index = rules.type_index(name).ok_or_else(|| Error::UnknownType {
+            name: name.clone(),
+            known: rules.types.iter().map(|kind| kind.name.clone()).collect(),
+        })?;
+        if rules.type_of(index).role == Role::Record {
+            return Err(Error::RecordType { name: name.clone() });
+        }
+    }
+    if let Some(Field::Constant(code)) = &mapping.region {
+        Region::parse(code).ok_or_else(|| Error::UnknownRegion(code.clone()))?;
+    }
+    for (path, name) in mapping.columns() {
+        let column = columns.iter().find(|column| column.name == name).ok_or_else(|| {
+            Error::UnknownColumn {
+                path: path.clone(),
+                column: name.to_owned(),
+                relation: relation.name.clone(),
+                known: columns.iter().map(|column| column.name.clone()).collect(),
+            }
+        })?;
+        let wanted = wanted(&path, column);
+        if let Some(wanted) = wanted {
+            return Err(Error::ColumnType {
+                path,
+                column: name.to_owned(),
+                found: column.type_name.clone(),
+                wanted,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// What the place `path` of a mapping takes, if `column` is no such thing.
+fn wanted(path: &str, column: &Column) -> Option<&'static str> {
+    const SCALAR: &str = "a column whose values are single texts, numbers or the like";
+    const TIME: &str = "a timestamp, a date, or text such as 2026-03-01 12:00:00+01";
+    let is_json_or_binary = matches!(
+        column.type_oid,
+        pg_sys::JSONOID | pg_sys::JSONBOID | pg_sys::XMLOID | pg_sys::BYTEAOID
+    );
+    match path.split('.').next() {
+        Some("seen_at") => (!is_time(column)).then_some(TIME),
+        // Interests, places and the like may be lists; they are read by those who know.
+        Some("traits" | "signals" | "purchase") => None,
+        _ => (is_json_or_binary || !matches!(column.category, 'S' | 'N' | 'U' | 'I' | 'E' | 'B' | 'D'))
+            .then_some(SCALAR),
+    }
+}
+
+fn is_time(column: &Column) -> bool {
+    let known = [pg_sys::TIMESTAMPTZOID, pg_sys::TIMESTAMPOID, pg_sys::DATEOID];
+    known.contains(&column.type_oid) || column.category == 'S'
+}
+
+fn from_row(row: &Row) -> Result<Source, Error> {
+    let text = |column| row.text(column).unwrap_or_default().to_owned();
+    let mapping_text = text(3);
+    Ok(Source {
+        number: row.int4(0).unwrap_or_default() as u32,
+        oid: pg_sys::Oid::from(row.int4(1).unwrap_or_default() as u32),
+        name: text(2),
+        mapping: Mapping::parse(&mapping_text).map_err(|cause| Error::Mapping { cause: cause.to_string() })?,
+        mapping_text,
+        attached_on: row.int4(4).unwrap_or_default(),
+    })
+}
+
+const SOURCE: &str = "SELECT s.id, s.source::oid, s.name, s.mapping::text, s.attached_on - '1970-01-01'::date
+     FROM identity_resolve.source AS s";
+
+/// The attached relation of this oid, or all of them in the order of their numbers.
+pub fn attached(oid: Option<pg_sys::Oid>) -> Result<Vec<Source>, Error> {
+    let Some(oid) = oid else {
+        return spi::all(&format!("{SOURCE} ORDER BY s.id"), &[], from_row).into_iter().collect();
+    };
+    match spi::one(&format!("{SOURCE} WHERE s.source = $1"), &[oid.into()], from_row) {
+        Some(source) => Ok(vec![source?]),
+        None => Err(Error::NotAttached {
+            relation: relation(oid).map_or_else(|_| oid.to_u32().to_string(), |relation| relation.name),
+        }),
+    }
+}
+
+/// Detaches a relation and takes back what it told.
+pub fn drop(oid: pg_sys::Oid) -> Result<(), Error> {
+    let sources = attached(Some(oid))?;
+    backfill::retract(&sources)?;
+    spi::run("DELETE FROM identity_resolve.source AS s WHERE s.source = $1", &[oid.into()]);
+    transaction::with_snapshot(|| ());
+    Ok(())
+}

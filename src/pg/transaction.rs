@@ -1,0 +1,133 @@
+//! Transactions, snapshots, locks and the search_path.
+
+use crate::pg::spi;
+use pgrx::pg_sys;
+use std::ffi::CString;
+
+/// Whether a function was called where it may not commit: in a transaction block or by a function.
+pub fn is_atomic(fcinfo: pg_sys::FunctionCallInfo) -> bool {
+    // SAFETY: PostgreSQL passes a valid call info, and CALL a context of type CallContext.
+    unsafe {
+        let context = (*fcinfo).context;
+        if context.is_null() || (*context).type_ != pg_sys::NodeTag::T_CallContext {
+            return true;
+        }
+        (*context.cast::<pg_sys::CallContext>()).atomic
+    }
+}
+
+/// A connection to SPI in which a procedure may commit.
+pub struct Procedure {
+    atomic: bool,
+}
+
+impl Procedure {
+    /// Connects; `atomic` as [`is_atomic`] found.
+    pub fn connect(atomic: bool) -> Self {
+        let options = if atomic { 0 } else { pg_sys::SPI_OPT_NONATOMIC };
+        // SAFETY: `Drop` (or, after an error, the end of the transaction) disconnects.
+        unsafe { pg_sys::SPI_connect_ext(options as i32) };
+        Procedure { atomic }
+    }
+
+    /// Whether [`Procedure::commit`] may be called.
+    pub fn may_commit(&self) -> bool {
+        !self.atomic
+    }
+
+    /// Ends the transaction and begins another.
+    pub fn commit(&self) {
+        // SAFETY: the innermost SPI connection is ours and not atomic, and no snapshot of ours is
+        // pushed: `with_snapshot` has popped it.
+        unsafe {
+            pg_sys::SPI_commit();
+            pg_sys::EnsurePortalSnapshotExists();
+        }
+    }
+}
+
+impl Drop for Procedure {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            // SAFETY: connected in `connect`. After an error the transaction's end disconnects.
+            unsafe { pg_sys::SPI_finish() };
+        }
+    }
+}
+
+/// Runs `work` under one snapshot that sees all that has been committed, and this transaction's
+/// own changes. Under REPEATABLE READ and SERIALIZABLE it is the transaction's.
+pub fn with_snapshot<T>(work: impl FnOnce() -> T) -> T {
+    // SAFETY: pushed and popped in pairs; after an error the transaction's end pops.
+    unsafe {
+        pg_sys::CommandCounterIncrement();
+        pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
+        let result = work();
+        pg_sys::PopActiveSnapshot();
+        result
+    }
+}
+
+/// The oid of a table of this extension.
+pub fn relation(name: &str) -> pg_sys::Oid {
+    let name = CString::new(name).expect("names of this extension hold no NUL");
+    // SAFETY: plain look-ups in the system catalog.
+    unsafe {
+        let schema = pg_sys::get_namespace_oid(c"identity_resolve".as_ptr(), false);
+        pg_sys::get_relname_relid(name.as_ptr(), schema)
+    }
+}
+
+/// When this transaction began, in microseconds since 2000.
+pub fn now() -> i64 {
+    // SAFETY: reads a variable of this backend.
+    unsafe { pg_sys::GetCurrentTransactionStartTimestamp() }
+}
+
+/// Waits until no other transaction changes the graph, and keeps others from it until the end of
+/// this one. Readers are not disturbed.
+pub fn lock_graph() {
+    let table = relation("identifier");
+    // SAFETY: locks a table that exists; released at the end of the transaction.
+    unsafe { pg_sys::LockRelationOid(table, pg_sys::ShareRowExclusiveLock as _) };
+}
+
+/// Pins the search_path for a procedure, which cannot have a SET clause as it commits. Until the
+/// end of the transaction, or until dropped.
+pub struct PinnedSearchPath {
+    before: String,
+}
+
+impl PinnedSearchPath {
+    /// Pins it.
+    pub fn pin() -> Self {
+        let before = spi::one("SELECT pg_catalog.current_setting('search_path')", &[], |row| {
+            row.text(0).unwrap_or_default().to_owned()
+        })
+        .unwrap_or_default();
+        Self::set("pg_catalog, pg_temp");
+        PinnedSearchPath { before }
+    }
+
+    /// Pins it again after a commit, which has ended the pin.
+    pub fn renew(&self) {
+        Self::set("pg_catalog, pg_temp");
+    }
+
+    fn set(value: &str) {
+        spi::one("SELECT pg_catalog.set_config('search_path', $1, true)", &[value.into()], |_| ());
+    }
+}
+
+impl Drop for PinnedSearchPath {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            Self::set(&self.before);
+        }
+    }
+}
+
+/// Ends the work with an error if it was cancelled.
+pub fn check_for_cancel() {
+    pgrx::check_for_interrupts!();
+}

@@ -1,0 +1,5 @@
+//! Sources: which columns of an attached table say what, and how a row becomes a sighting.
+
+pub mod mapping;
+pub mod seen_at;
+pub mod sighting;
