@@ -27,23 +27,23 @@ CREATE FUNCTION identity_resolve.keep_seeds() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 -- The arguments are the columns of the table's key.
 DECLARE
-    key jsonb;
+    row_key jsonb;
     full_row jsonb;
 BEGIN
     full_row := to_jsonb(CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END);
-    SELECT jsonb_object_agg(name, full_row -> name) INTO key FROM unnest(TG_ARGV) AS name;
+    SELECT jsonb_object_agg(name, full_row -> name) INTO row_key FROM unnest(TG_ARGV) AS name;
     IF TG_OP = 'INSERT' THEN
         IF NOT NEW.seeded THEN
             EXECUTE format('DELETE FROM identity_resolve.%I AS t WHERE t.seeded AND to_jsonb(t) @> $1', TG_TABLE_NAME)
-                USING key;
+                USING row_key;
         END IF;
-        DELETE FROM identity_resolve.removed_seed AS r WHERE r.relation = TG_TABLE_NAME AND r.key = keep_seeds.key;
+        DELETE FROM identity_resolve.removed_seed AS r WHERE r.relation = TG_TABLE_NAME AND r.key = row_key;
         RETURN NEW;
     ELSIF TG_OP = 'UPDATE' THEN
         NEW.seeded := false;
         RETURN NEW;
     END IF;
-    INSERT INTO identity_resolve.removed_seed VALUES (TG_TABLE_NAME, key) ON CONFLICT DO NOTHING;
+    INSERT INTO identity_resolve.removed_seed VALUES (TG_TABLE_NAME, row_key) ON CONFLICT DO NOTHING;
     RETURN OLD;
 END $$;
 COMMENT ON FUNCTION identity_resolve.keep_seeds() IS

@@ -106,7 +106,8 @@ impl Error {
             Error::EmptyMapping => "Rows without key and identifiers are nobody's.".into(),
             Error::UnknownRegion(_) => "A region is an ISO 3166 code of two letters.".into(),
             Error::RelationKind { .. } => {
-                "Sources are tables, partitioned tables, views, materialized views and foreign tables.".into()
+                "Sources are tables, partitioned tables, views, materialized views and foreign tables."
+                    .into()
             }
             Error::OwnRelation { .. } => {
                 "It belongs to identity_resolve, to the system, or is temporary.".into()
@@ -126,15 +127,25 @@ impl Error {
             Error::Pattern(cause) => match cause {
                 InvalidPattern::Syntax { pattern, reason } => {
                     let reason = reason.lines().last().unwrap_or_default();
-                    format!("The pattern is \"{}\": {}.", shown(pattern), reason.trim_start_matches("error: "))
+                    format!(
+                        "The pattern is \"{}\": {}.",
+                        shown(pattern),
+                        reason.trim_start_matches("error: ")
+                    )
                 }
-                InvalidPattern::TooLarge { pattern } => format!("The pattern is \"{}\".", shown(pattern)),
-                InvalidPattern::TooMany => "All patterns of one type together take too much memory.".into(),
+                InvalidPattern::TooLarge { pattern } => {
+                    format!("The pattern is \"{}\".", shown(pattern))
+                }
+                InvalidPattern::TooMany => {
+                    "All patterns of one type together take too much memory.".into()
+                }
             },
             Error::Memory { limit_mb, needed_mb } => {
                 format!("It takes {needed_mb} MB and may take {limit_mb} MB.")
             }
-            Error::Store(_) => "The tables of identity_resolve were changed by hand, or are damaged.".into(),
+            Error::Store(_) => {
+                "The tables of identity_resolve were changed by hand, or are damaged.".into()
+            }
         }
     }
 

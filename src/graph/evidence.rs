@@ -278,10 +278,11 @@ pub fn unpack_into(
         let histogram = histogram?;
         let label = labels.number(histogram.facet, histogram.source, histogram.name);
         cells.extend(
-            histogram
-                .days
-                .filter(|&(day, _)| keep(histogram.source, day))
-                .map(|(day, count)| Cell { label, day, count: count as i64 }),
+            histogram.days.filter(|&(day, _)| keep(histogram.source, day)).map(|(day, count)| Cell {
+                label,
+                day,
+                count: count as i64,
+            }),
         );
     }
     Ok(())

@@ -10,8 +10,15 @@ pub struct Interner {
     text: String,
     /// Where each text ends; it begins where the one before ends.
     ends: Vec<usize>,
-    numbers: HashTable<u32>,
+    numbers: HashTable<Slot>,
     scratch: String,
+}
+
+/// A number with the hash of its text, so that growing the table and passing over others reads
+/// no text.
+struct Slot {
+    hash: u32,
+    number: u32,
 }
 
 impl Interner {
@@ -30,16 +37,17 @@ impl Interner {
     /// The number of the canonical identifier `text`, and whether it is new.
     pub fn intern_text(&mut self, text: &str) -> (u32, bool) {
         let Interner { text: all, ends, numbers, .. } = self;
+        let hash = hash(text);
         let entry = numbers.entry(
-            hash(text),
-            |&number| span(all, ends, number) == text,
-            |&number| hash(span(all, ends, number)),
+            spread(hash),
+            |slot| slot.hash == hash && span(all, ends, slot.number) == text,
+            |slot| spread(slot.hash),
         );
         match entry {
-            hashbrown::hash_table::Entry::Occupied(entry) => (*entry.get(), false),
+            hashbrown::hash_table::Entry::Occupied(entry) => (entry.get().number, false),
             hashbrown::hash_table::Entry::Vacant(entry) => {
                 let number = ends.len() as u32;
-                entry.insert(number);
+                entry.insert(Slot { hash, number });
                 all.push_str(text);
                 ends.push(all.len());
                 (number, true)
@@ -49,7 +57,9 @@ impl Interner {
 
     /// The number of the canonical identifier `text`, if it is known.
     pub fn number(&self, text: &str) -> Option<u32> {
-        self.numbers.find(hash(text), |&number| self.get(number) == text).copied()
+        let hash = hash(text);
+        let same = |slot: &Slot| slot.hash == hash && self.get(slot.number) == text;
+        self.numbers.find(spread(hash), same).map(|slot| slot.number)
     }
 
     /// The text with this number.
@@ -66,7 +76,7 @@ impl Interner {
     pub fn memory(&self) -> usize {
         self.text.capacity()
             + self.ends.capacity() * size_of::<usize>()
-            + self.numbers.capacity() * (size_of::<u32>() + 1)
+            + self.numbers.capacity() * (size_of::<Slot>() + 1)
     }
 
     /// All numbers in the bytewise order of their texts.
@@ -127,10 +137,15 @@ fn span<'a>(text: &'a str, ends: &[usize], number: u32) -> &'a str {
     &text[start..ends[number]]
 }
 
-fn hash(text: &str) -> u64 {
+fn hash(text: &str) -> u32 {
     let mut hasher = FxHasher::default();
     hasher.write(text.as_bytes());
-    hasher.finish()
+    (hasher.finish() >> 32) as u32
+}
+
+/// The table looks at the upper and at the lower bits (Fibonacci hashing, Knuth, TAOCP 3, 6.4).
+fn spread(hash: u32) -> u64 {
+    u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 #[cfg(test)]

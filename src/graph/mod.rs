@@ -9,6 +9,10 @@ pub mod evidence;
 mod groups;
 mod intern;
 pub mod ledger;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod reference;
 pub mod rules;
 mod segment;
 pub mod solver;

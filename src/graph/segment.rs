@@ -49,9 +49,8 @@ impl Graph {
         for _ in 0..reader.varint()? {
             let text = take_text(&mut reader)?;
             let (type_name, value) = text.split_once(':').unwrap_or((text, ""));
-            let kind = rules
-                .type_index(type_name)
-                .ok_or_else(|| StoreError::UnknownType(text.to_owned()))?;
+            let kind =
+                rules.type_index(type_name).ok_or_else(|| StoreError::UnknownType(text.to_owned()))?;
             numbers.push(self.intern(rules, kind, value));
         }
         let mut labels = Vec::new();

@@ -80,7 +80,8 @@ pub fn assign(
         }
         let id = &mut id_of_group[group as usize];
         if id.is_nil() {
-            let revived = regrouped.get(&group).and_then(|ids| ids.iter().min_by_key(|&&i| former[i].id));
+            let revived =
+                regrouped.get(&group).and_then(|ids| ids.iter().min_by_key(|&&i| former[i].id));
             *id = match revived {
                 Some(&i) => {
                     assignment.revived.push(former[i].id);
@@ -98,7 +99,9 @@ pub fn assign(
 fn regrouped(group: &[u32], former: &[Former]) -> FxHashMap<u32, Vec<usize>> {
     let mut regrouped = FxHashMap::<u32, Vec<usize>>::default();
     for (i, retired) in former.iter().enumerate() {
-        let Some(&first) = retired.members.first() else { continue };
+        let Some(&first) = retired.members.first() else {
+            continue;
+        };
         let home = group[first as usize];
         let together = retired.members.iter().all(|&node| group[node as usize] == home);
         if together && !retired.elsewhere && home != Solution::NO_GROUP {
@@ -148,10 +151,17 @@ mod tests {
         let old: Vec<Uuid> = old.iter().map(|&n| id(n)).collect();
         let order: Vec<u32> = (0..group.len() as u32).collect();
         let mut next = 100;
-        assign(group, &old, former, |node| (0, node), &order, || {
-            next += 1;
-            id(next)
-        })
+        assign(
+            group,
+            &old,
+            former,
+            |node| (0, node),
+            &order,
+            || {
+                next += 1;
+                id(next)
+            },
+        )
     }
 
     #[test]

@@ -139,7 +139,9 @@ impl Graph {
 
     /// Adds a stored link; one with an end that is not loaded is left out.
     pub fn load_link(&mut self, row: &LinkRow) {
-        let (Some(&a), Some(&b)) = (self.by_id.get(&row.a), self.by_id.get(&row.b)) else { return };
+        let (Some(&a), Some(&b)) = (self.by_id.get(&row.a), self.by_id.get(&row.b)) else {
+            return;
+        };
         let evidence = self.keep(row.evidence);
         self.links.push(Link {
             a,
@@ -328,7 +330,9 @@ impl Graph {
             }
             let next_stored = self.links[..stored_links].get(stored).map(|link| (link.a, link.b));
             let fresh = pairs.peek();
-            let Some(pair) = smaller(fresh, next_stored) else { break };
+            let Some(pair) = smaller(fresh, next_stored) else {
+                break;
+            };
             cells.clear();
             if fresh == Some(pair) {
                 pairs.take(pair, &mut cells);
@@ -503,7 +507,13 @@ impl Graph {
             link.changed |= link.held != held;
             link.held = held;
         }
-        Changes { graph: self, order, gone_links: facts.gone_links, retired: ids.retired, revived: ids.revived }
+        Changes {
+            graph: self,
+            order,
+            gone_links: facts.gone_links,
+            retired: ids.retired,
+            revived: ids.revived,
+        }
     }
 }
 
@@ -601,9 +611,16 @@ impl Changes {
         identifiers + self.graph.links.iter().filter(|link| link.changed).count() + self.gone_links.len()
     }
 
-    /// How many identifiers are new.
-    pub fn count_new(&self) -> usize {
-        self.nodes_in_order().filter(|node| node.is_new()).count()
+    /// How many identifiers are new, and how many are stored.
+    pub fn count_identifiers(&self) -> (usize, usize) {
+        let new = self.graph.nodes.iter().filter(|node| node.is_new()).count();
+        (new, self.graph.nodes.iter().filter(|node| node.id != 0).count())
+    }
+
+    /// How many links are new, and how many are stored.
+    pub fn count_links(&self) -> (usize, usize) {
+        let stored = self.graph.links.iter().filter(|link| link.stored).count();
+        (self.graph.links.len() - stored, stored)
     }
 
     /// Numbers the new identifiers from `first` on, in the order of their texts; lists their rows.

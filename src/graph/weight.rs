@@ -64,11 +64,11 @@ impl Decay {
     /// The sum is taken relative to the last day, in day order, so that it depends on nothing but
     /// the histogram.
     pub fn weigh(&self, histogram: &[(Day, u64)]) -> Weight {
-        let Some(&(last, _)) = histogram.last() else { return Weight::NONE };
-        let sum: f64 = histogram
-            .iter()
-            .map(|&(day, count)| count as f64 * self.factor(last - day))
-            .sum();
+        let Some(&(last, _)) = histogram.last() else {
+            return Weight::NONE;
+        };
+        let sum: f64 =
+            histogram.iter().map(|&(day, count)| count as f64 * self.factor(last - day)).sum();
         self.at(last, sum)
     }
 

@@ -49,18 +49,12 @@ impl BlockList {
                 Ok((identifier_type, compile(&patterns)?))
             })
             .collect::<Result<_, _>>()?;
-        Ok(Self {
-            every_type,
-            by_type,
-        })
+        Ok(Self { every_type, by_type })
     }
 
     /// Whether a value of this type identifies nobody.
     pub fn matches(&self, identifier_type: &str, canonical_value: &str) -> bool {
-        self.by_type
-            .get(identifier_type)
-            .unwrap_or(&self.every_type)
-            .is_match(canonical_value)
+        self.by_type.get(identifier_type).unwrap_or(&self.every_type).is_match(canonical_value)
     }
 }
 
@@ -80,9 +74,7 @@ pub enum InvalidPattern {
 
 fn compile(patterns: &[String]) -> Result<RegexSet, InvalidPattern> {
     if let Some(pattern) = patterns.iter().find(|pattern| pattern.len() > MAX_BYTES) {
-        return Err(InvalidPattern::TooLarge {
-            pattern: pattern.clone(),
-        });
+        return Err(InvalidPattern::TooLarge { pattern: pattern.clone() });
     }
     whole_values(patterns).map_err(|_| {
         let first_invalid = patterns.iter().find_map(|pattern| {
@@ -98,10 +90,7 @@ impl InvalidPattern {
         let pattern = pattern.to_owned();
         match error {
             regex::Error::CompiledTooBig(_) => Self::TooLarge { pattern },
-            other => Self::Syntax {
-                pattern,
-                reason: other.to_string(),
-            },
+            other => Self::Syntax { pattern, reason: other.to_string() },
         }
     }
 }
@@ -115,10 +104,7 @@ fn whole_values(patterns: &[String]) -> Result<RegexSet, regex::Error> {
 
 fn builder(patterns: impl IntoIterator<Item = impl AsRef<str>>) -> RegexSetBuilder {
     let mut builder = RegexSetBuilder::new(patterns);
-    builder
-        .case_insensitive(true)
-        .size_limit(MAX_COMPILED_BYTES)
-        .dfa_size_limit(MAX_AUTOMATON_BYTES);
+    builder.case_insensitive(true).size_limit(MAX_COMPILED_BYTES).dfa_size_limit(MAX_AUTOMATON_BYTES);
     builder
 }
 
@@ -137,37 +123,18 @@ mod tests {
     #[test]
     fn a_pattern_concerns_the_whole_value_in_either_case() {
         let blocked = list(&[("", "null|n/?a"), ("", "0{4,}"), ("", ".*@example\\.com")]).unwrap();
-        for value in [
-            "null",
-            "NULL",
-            "N/A",
-            "na",
-            "0000",
-            "000000000",
-            "ann@example.com",
-        ] {
+        for value in ["null", "NULL", "N/A", "na", "0000", "000000000", "ann@example.com"] {
             assert!(blocked.matches("email", value), "{value}");
         }
-        for value in [
-            "nullify",
-            "annull",
-            "000",
-            "00001",
-            "ann@example.com.fr",
-            "",
-        ] {
+        for value in ["nullify", "annull", "000", "00001", "ann@example.com.fr", ""] {
             assert!(!blocked.matches("email", value), "{value}");
         }
     }
 
     #[test]
     fn a_rule_concerns_its_type_or_all() {
-        let blocked = list(&[
-            ("", "unknown"),
-            ("phone", "\\+33600000000"),
-            ("email", "test@.*"),
-        ])
-        .unwrap();
+        let blocked =
+            list(&[("", "unknown"), ("phone", "\\+33600000000"), ("email", "test@.*")]).unwrap();
         assert!(blocked.matches("phone", "+33600000000"));
         assert!(!blocked.matches("email", "+33600000000"));
         assert!(blocked.matches("email", "test@test.com"));
@@ -186,15 +153,7 @@ mod tests {
 
     #[test]
     fn the_invalid_pattern_is_named() {
-        for pattern in [
-            "a(",
-            "a)|(?:b",
-            "*",
-            "\\",
-            "[z-a]",
-            "(?x) a # to the end",
-            "\\1",
-        ] {
+        for pattern in ["a(", "a)|(?:b", "*", "\\", "[z-a]", "(?x) a # to the end", "\\1"] {
             match list(&[("", "null"), ("email", pattern)]) {
                 Err(InvalidPattern::Syntax { pattern: named, .. }) => assert_eq!(named, pattern),
                 other => panic!("{pattern}: {other:?}"),
@@ -210,17 +169,9 @@ mod tests {
         let started = std::time::Instant::now();
         for pattern in [&nested, &long, "(\\w{300}|\\d){300}", "\\pL{1000}"] {
             let error = list(&[("", "null"), ("", pattern)]).unwrap_err();
-            assert_eq!(
-                error,
-                InvalidPattern::TooLarge {
-                    pattern: pattern.to_owned()
-                }
-            );
+            assert_eq!(error, InvalidPattern::TooLarge { pattern: pattern.to_owned() });
         }
-        assert!(matches!(
-            list(&[("", &deep)]),
-            Err(InvalidPattern::Syntax { .. })
-        ));
+        assert!(matches!(list(&[("", &deep)]), Err(InvalidPattern::Syntax { .. })));
         let many: Vec<_> = (0..300).map(|_| ("", "\\w{5}")).collect();
         assert_eq!(list(&many).unwrap_err(), InvalidPattern::TooMany);
         assert!(started.elapsed().as_secs() < 10);

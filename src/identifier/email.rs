@@ -53,12 +53,7 @@ fn is_unquoted(c: char) -> bool {
 /// RFC 1035). It needs a dot, and a last label that is not a number: so it is no IP address.
 fn canonical_domain(domain: &str) -> Result<Cow<'_, str>, Malformed> {
     let domain = Uts46::new()
-        .to_ascii(
-            domain.as_bytes(),
-            AsciiDenyList::STD3,
-            Hyphens::CheckFirstLast,
-            DnsLength::Verify,
-        )
+        .to_ascii(domain.as_bytes(), AsciiDenyList::STD3, Hyphens::CheckFirstLast, DnsLength::Verify)
         .map_err(|_| Malformed::EmailDomain)?;
     match domain.rsplit_once('.') {
         Some((_, top)) if !top.bytes().all(|byte| byte.is_ascii_digit()) => Ok(domain),
@@ -93,11 +88,7 @@ mod tests {
 
     #[test]
     fn a_canonical_address_is_borrowed() {
-        for value in [
-            "ann@example.com",
-            "élodie@xn--bcher-kva.example",
-            "mailto:a@b.co",
-        ] {
+        for value in ["ann@example.com", "élodie@xn--bcher-kva.example", "mailto:a@b.co"] {
             assert!(matches!(canonical(value), Ok(Cow::Borrowed(_))), "{value}");
         }
     }

@@ -25,8 +25,8 @@ fn mailbox(address: &str) -> Result<Option<String>, Malformed> {
     let untagged = local.split_once('+').map_or(local, |(name, _tag)| name);
     let (name, domain) = match domain {
         "gmail.com" | "googlemail.com" => (Cow::Owned(untagged.replace('.', "")), "gmail.com"),
-        "outlook.com" | "hotmail.com" | "live.com" | "icloud.com" | "fastmail.com"
-        | "proton.me" | "protonmail.com" => (Cow::Borrowed(untagged), domain),
+        "outlook.com" | "hotmail.com" | "live.com" | "icloud.com" | "fastmail.com" | "proton.me"
+        | "protonmail.com" => (Cow::Borrowed(untagged), domain),
         _ => return Ok(None),
     };
     if name.is_empty() {

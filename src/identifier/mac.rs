@@ -38,10 +38,7 @@ impl Eui {
             digits += 1;
             octet_ended = digits % 2 == 0;
         }
-        (octet_ended && matches!(digits, 12 | 16)).then_some(Self {
-            octets,
-            len: digits / 2,
-        })
+        (octet_ended && matches!(digits, 12 | 16)).then_some(Self { octets, len: digits / 2 })
     }
 }
 
@@ -61,27 +58,13 @@ mod tests {
 
     #[test]
     fn notations_of_one_address_are_one() {
-        for value in [
-            "00:1a:2b:3c:4d:5e",
-            "00-1A-2B-3C-4D-5E",
-            "001a.2b3c.4d5e",
-            "001a2b-3c4d5e",
-            "001A2B3C4D5E",
-        ] {
-            assert_eq!(
-                canonical(value).as_deref(),
-                Ok("00:1a:2b:3c:4d:5e"),
-                "{value}"
-            );
+        for value in
+            ["00:1a:2b:3c:4d:5e", "00-1A-2B-3C-4D-5E", "001a.2b3c.4d5e", "001a2b-3c4d5e", "001A2B3C4D5E"]
+        {
+            assert_eq!(canonical(value).as_deref(), Ok("00:1a:2b:3c:4d:5e"), "{value}");
         }
-        assert_eq!(
-            canonical("001A.2B3C.4D5E.6F70").as_deref(),
-            Ok("00:1a:2b:3c:4d:5e:6f:70")
-        );
-        assert!(matches!(
-            canonical("00:1a:2b:3c:4d:5e"),
-            Ok(Cow::Borrowed(_))
-        ));
+        assert_eq!(canonical("001A.2B3C.4D5E.6F70").as_deref(), Ok("00:1a:2b:3c:4d:5e:6f:70"));
+        assert!(matches!(canonical("00:1a:2b:3c:4d:5e"), Ok(Cow::Borrowed(_))));
     }
 
     #[test]

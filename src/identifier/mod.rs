@@ -222,9 +222,7 @@ impl Malformed {
             Self::ControlCharacter => {
                 "Remove tabs, line breaks and other control characters from the value."
             }
-            Self::EmailWithoutAt | Self::EmailDomain => {
-                "An e-mail address looks like ann@example.com."
-            }
+            Self::EmailWithoutAt | Self::EmailDomain => "An e-mail address looks like ann@example.com.",
             Self::EmailManyAts => {
                 "Give one address a value, like ann@example.com; an array takes several."
             }
@@ -243,9 +241,7 @@ impl Malformed {
             Self::PhoneInvalid => {
                 "Write the country code, like +33612345678, or check that \"region\" is the country the number is dialled in."
             }
-            Self::Digits => {
-                "The value may have digits, spaces, dots, dashes, slashes and parentheses."
-            }
+            Self::Digits => "The value may have digits, spaces, dots, dashes, slashes and parentheses.",
             Self::OpenidWithoutSubject => {
                 "An OpenID login looks like https://id.example.com|248289761001."
             }
@@ -330,16 +326,10 @@ mod tests {
     fn control_characters_are_refused_inside_and_trimmed_outside() {
         for normalizer in Normalizer::ALL {
             for value in ["a\0b", "a\tb@example.com", "0612\u{7f}345678", "a\nb"] {
-                assert_eq!(
-                    normalizer.canonical(value, None),
-                    Err(Malformed::ControlCharacter)
-                );
+                assert_eq!(normalizer.canonical(value, None), Err(Malformed::ControlCharacter));
             }
         }
-        assert_eq!(
-            Normalizer::Exact.canonical("\tAb c\r\n", None).unwrap(),
-            "Ab c"
-        );
+        assert_eq!(Normalizer::Exact.canonical("\tAb c\r\n", None).unwrap(), "Ab c");
     }
 
     #[test]
@@ -351,32 +341,18 @@ mod tests {
         assert!(Normalizer::Exact.canonical(&long[1..], None).is_ok());
         // Each of these two bytes becomes three in lower case.
         let grows = "İ".repeat(MAX_BYTES / 2);
-        assert_eq!(
-            Normalizer::Lower.canonical(&grows, None),
-            Err(Malformed::TooLong)
-        );
+        assert_eq!(Normalizer::Lower.canonical(&grows, None), Err(Malformed::TooLong));
     }
 
     #[test]
     fn messages_and_hints_are_short_sentences() {
-        for malformed in [
-            Malformed::Empty,
-            Malformed::EmailWithoutAt,
-            Malformed::PhoneRegion,
-        ] {
+        for malformed in [Malformed::Empty, Malformed::EmailWithoutAt, Malformed::PhoneRegion] {
             assert!(malformed.to_string().len() < 60);
             assert!(malformed.hint().ends_with('.'));
         }
-        assert_eq!(
-            Malformed::EmailWithoutAt.to_string(),
-            "e-mail address without @"
-        );
+        assert_eq!(Malformed::EmailWithoutAt.to_string(), "e-mail address without @");
         assert!(Malformed::PhoneRegion.hint().contains("region"));
-        assert!(
-            Malformed::TooLong
-                .to_string()
-                .contains(&MAX_BYTES.to_string())
-        );
+        assert!(Malformed::TooLong.to_string().contains(&MAX_BYTES.to_string()));
     }
 
     /// Text that gets past the first check of some normaliser more often than chance would.

@@ -20,10 +20,7 @@ mod tests {
 
     #[test]
     fn issuer_and_subject() {
-        assert_eq!(
-            canonical("https://id.example.com|A-7").unwrap(),
-            "https://id.example.com|A-7"
-        );
+        assert_eq!(canonical("https://id.example.com|A-7").unwrap(), "https://id.example.com|A-7");
         for malformed in ["https://id.example.com", "|A-7", "https://id.example.com|"] {
             assert!(canonical(malformed).is_err(), "{malformed}");
         }

@@ -18,14 +18,9 @@ use super::{Malformed, Region, without_scheme};
 pub(super) fn canonical(value: &str, region: Option<Region>) -> Result<Cow<'_, str>, Malformed> {
     let number = without_scheme(value, "tel:");
     let keys = Keys::of(number)?;
-    let region = if keys.start_with_plus() {
-        None
-    } else {
-        Some(region.ok_or(Malformed::PhoneRegion)?.into())
-    };
-    let phone = PHONE_NUMBER_UTIL
-        .parse(keys.as_str(), region)
-        .map_err(|_| Malformed::PhoneInvalid)?;
+    let region =
+        if keys.start_with_plus() { None } else { Some(region.ok_or(Malformed::PhoneRegion)?.into()) };
+    let phone = PHONE_NUMBER_UTIL.parse(keys.as_str(), region).map_err(|_| Malformed::PhoneInvalid)?;
     if !PHONE_NUMBER_UTIL.is_valid_number(&phone) {
         return Err(Malformed::PhoneInvalid);
     }
@@ -53,10 +48,7 @@ struct Keys {
 
 impl Keys {
     fn of(number: &str) -> Result<Self, Malformed> {
-        let mut keys = Self {
-            ascii: [0; MAX_KEYS],
-            len: 0,
-        };
+        let mut keys = Self { ascii: [0; MAX_KEYS], len: 0 };
         let mut rest = number.chars();
         loop {
             let unread = rest.as_str();
@@ -74,10 +66,7 @@ impl Keys {
     }
 
     fn push(&mut self, key: u8) -> Result<(), Malformed> {
-        *self
-            .ascii
-            .get_mut(self.len)
-            .ok_or(Malformed::PhoneInvalid)? = key;
+        *self.ascii.get_mut(self.len).ok_or(Malformed::PhoneInvalid)? = key;
         self.len += 1;
         Ok(())
     }
@@ -95,15 +84,10 @@ impl Keys {
 fn is_extension(text: &str) -> bool {
     let text = text.to_lowercase();
     let marks = [";ext=", "extension", "extn", "ext", "x", "#"];
-    marks
-        .iter()
-        .find_map(|mark| text.strip_prefix(mark))
-        .is_some_and(|number| {
-            number.contains(|c| decimal_digit(c).is_some())
-                && number
-                    .chars()
-                    .all(|c| c == ':' || is_separator(c) || decimal_digit(c).is_some())
-        })
+    marks.iter().find_map(|mark| text.strip_prefix(mark)).is_some_and(|number| {
+        number.contains(|c| decimal_digit(c).is_some())
+            && number.chars().all(|c| c == ':' || is_separator(c) || decimal_digit(c).is_some())
+    })
 }
 
 #[cfg(test)]
@@ -126,26 +110,16 @@ mod tests {
             ("(+33) 6-12-34-56-78", "+33612345678"),
             ("tel:+33-6-12-34-56-78", "+33612345678"),
             ("＋３３ ６１２３４５６７８", "+33612345678"),
-            (
-                "\u{202a}+33 6\u{a0}12\u{a0}34\u{a0}56\u{a0}78\u{202c}",
-                "+33612345678",
-            ),
+            ("\u{202a}+33 6\u{a0}12\u{a0}34\u{a0}56\u{a0}78\u{202c}", "+33612345678"),
             ("+39 06 698 12345", "+390669812345"),
             ("+1 (415) 555-2671", "+14155552671"),
             ("+7 800 123-45-67", "+78001234567"),
         ] {
             for region in ["", "FR", "US"] {
-                assert_eq!(
-                    in_region(value, region).as_deref(),
-                    Ok(expected),
-                    "{value} {region}"
-                );
+                assert_eq!(in_region(value, region).as_deref(), Ok(expected), "{value} {region}");
             }
         }
-        assert!(matches!(
-            canonical("+33612345678", None),
-            Ok(Cow::Borrowed(_))
-        ));
+        assert!(matches!(canonical("+33612345678", None), Ok(Cow::Borrowed(_))));
     }
 
     #[test]
@@ -159,20 +133,10 @@ mod tests {
             ("06 698 12345", "IT", "+390669812345"),
             ("٠٥٠ ١٢٣ ٤٥٦٧", "AE", "+971501234567"),
         ] {
-            assert_eq!(
-                in_region(value, region).as_deref(),
-                Ok(expected),
-                "{value} {region}"
-            );
+            assert_eq!(in_region(value, region).as_deref(), Ok(expected), "{value} {region}");
         }
-        assert_eq!(
-            canonical("06 12 34 56 78", None),
-            Err(Malformed::PhoneRegion)
-        );
-        assert_eq!(
-            canonical("0033612345678", None),
-            Err(Malformed::PhoneRegion)
-        );
+        assert_eq!(canonical("06 12 34 56 78", None), Err(Malformed::PhoneRegion));
+        assert_eq!(canonical("0033612345678", None), Err(Malformed::PhoneRegion));
     }
 
     #[test]
@@ -198,10 +162,7 @@ mod tests {
             ("+33 0 00 00 00 00", Malformed::PhoneInvalid),
             ("+33 6 12 34 56 7", Malformed::PhoneInvalid),
             ("+972 331427649780", Malformed::PhoneInvalid),
-            (
-                "000000000000000000000000000000000000",
-                Malformed::PhoneInvalid,
-            ),
+            ("000000000000000000000000000000000000", Malformed::PhoneInvalid),
         ] {
             assert_eq!(in_region(value, "FR"), Err(expected), "{value}");
         }
@@ -219,22 +180,14 @@ mod tests {
         for code in PHONE_NUMBER_UTIL.get_supported_regions() {
             let region = Region::parse(&code.to_string());
             for kind in kinds {
-                let Ok(example) =
-                    PHONE_NUMBER_UTIL.get_example_number_for_type_and_region(code, kind)
+                let Ok(example) = PHONE_NUMBER_UTIL.get_example_number_for_type_and_region(code, kind)
                 else {
                     continue;
                 };
                 let e164 = PHONE_NUMBER_UTIL.format(&example, PhoneNumberFormat::E164);
-                assert!(
-                    matches!(canonical(&e164, None), Ok(Cow::Borrowed(_))),
-                    "{e164}"
-                );
+                assert!(matches!(canonical(&e164, None), Ok(Cow::Borrowed(_))), "{e164}");
                 let national = PHONE_NUMBER_UTIL.format(&example, PhoneNumberFormat::National);
-                assert_eq!(
-                    canonical(&national, region).as_deref(),
-                    Ok(&*e164),
-                    "{code:?}"
-                );
+                assert_eq!(canonical(&national, region).as_deref(), Ok(&*e164), "{code:?}");
                 read += 1;
             }
         }

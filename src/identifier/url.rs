@@ -18,11 +18,7 @@ pub(super) fn canonical(value: &str) -> Result<Cow<'_, str>, Malformed> {
         return Err(Malformed::UrlCredentials);
     }
     url.set_fragment(None);
-    Ok(if url.as_str() == value {
-        Cow::Borrowed(value)
-    } else {
-        Cow::Owned(url.into())
-    })
+    Ok(if url.as_str() == value { Cow::Borrowed(value) } else { Cow::Owned(url.into()) })
 }
 
 #[cfg(test)]
@@ -32,24 +28,15 @@ mod tests {
     #[test]
     fn spellings_of_one_address_are_one() {
         for (value, expected) in [
-            (
-                "HTTPS://Example.COM/Ann?Q=1#top",
-                "https://example.com/Ann?Q=1",
-            ),
+            ("HTTPS://Example.COM/Ann?Q=1#top", "https://example.com/Ann?Q=1"),
             ("https://example.com", "https://example.com/"),
             ("https://example.com:443/a/../b", "https://example.com/b"),
             ("http://example.com:8080/", "http://example.com:8080/"),
-            (
-                "https://bücher.example/é",
-                "https://xn--bcher-kva.example/%C3%A9",
-            ),
+            ("https://bücher.example/é", "https://xn--bcher-kva.example/%C3%A9"),
         ] {
             assert_eq!(canonical(value).as_deref(), Ok(expected), "{value}");
         }
-        assert!(matches!(
-            canonical("https://example.com/ann"),
-            Ok(Cow::Borrowed(_))
-        ));
+        assert!(matches!(canonical("https://example.com/ann"), Ok(Cow::Borrowed(_))));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::checkpoint::{self, Saved};
 use super::configuration::{self, Configuration};
-use super::copy::copy_into;
+use super::copy::{Indexes, copy_into};
 use super::progress::{self, Phase};
 use super::scan::{Reader, Rejection, Stretch, Tally};
 use super::source::{self, Source};
@@ -32,7 +32,8 @@ pub fn backfill(oid: Option<pg_sys::Oid>, procedure: &Procedure) -> Result<(), E
     let mut tallies = Vec::new();
     let sources = source::attached(oid)?;
     for source in &sources {
-        let backfill = Backfill { source, configuration: &configuration, procedure, search_path: &search_path };
+        let backfill =
+            Backfill { source, configuration: &configuration, procedure, search_path: &search_path };
         tallies.push(backfill.read(&mut graph)?);
     }
     for (source, tally) in sources.iter().zip(&tallies) {
@@ -45,7 +46,7 @@ pub fn backfill(oid: Option<pg_sys::Oid>, procedure: &Procedure) -> Result<(), E
             graph.replace(Replaced { source: source.number, from });
         }
     }
-    settle(graph, &configuration.rules)?;
+    settle(graph, &configuration.rules, procedure.may_commit())?;
     for (source, tally) in sources.iter().zip(&tallies) {
         record(source, tally);
     }
@@ -61,16 +62,21 @@ pub fn retract(sources: &[Source]) -> Result<(), Error> {
     for source in sources {
         graph.replace(Replaced { source: source.number, from: Day::MIN });
     }
-    settle(graph, &configuration.rules)?;
+    settle(graph, &configuration.rules, false)?;
     progress::end();
     Ok(())
 }
 
-/// Adds the stored graph to fresh counts, decides, and writes what changed.
-fn settle(mut graph: Graph, rules: &Rules) -> Result<(), Error> {
+/// Adds the stored graph to fresh counts, decides, and writes what changed. `ends_soon`: the
+/// transaction does, after this.
+fn settle(mut graph: Graph, rules: &Rules, ends_soon: bool) -> Result<(), Error> {
     transaction::lock_graph();
     let changes = transaction::with_snapshot(|| -> Result<_, Error> {
-        progress::phase(Phase::Loading, load::estimated_rows("identifier") + load::estimated_rows("link"), 0);
+        progress::phase(
+            Phase::Loading,
+            load::estimated_rows("identifier") + load::estimated_rows("link"),
+            0,
+        );
         load::identifiers(&mut graph, rules)?;
         load::links(&mut graph)?;
         load::separations(&mut graph);
@@ -80,19 +86,28 @@ fn settle(mut graph: Graph, rules: &Rules) -> Result<(), Error> {
         Ok(graph.settle(rules, former, Uuid::now_v7, &mut transaction::check_for_cancel)?)
     })?;
     progress::phase(Phase::Writing, changes.count() as i64, 0);
-    write::write(changes);
+    write::write(changes, ends_soon);
     Ok(())
 }
 
 /// Writes down what a reading found beside identifiers.
 fn record(source: &Source, tally: &Tally) {
     checkpoint::clear(source);
-    spi::run("DELETE FROM identity_resolve.rejection WHERE source = $1", &[(source.number as i32).into()]);
+    spi::run(
+        "DELETE FROM identity_resolve.rejection WHERE source = $1",
+        &[(source.number as i32).into()],
+    );
     let now = (transaction::now(), source.number as i32);
-    copy_into("rejection", 6, tally.rejections.iter(), |rejection: &Rejection, out| {
-        out.int4(now.1).text_or_null(rejection.row_key.as_deref()).text(&rejection.column);
-        out.text(&rejection.value).text(&rejection.error).int8(now.0);
-    });
+    copy_into(
+        "rejection",
+        6,
+        Indexes::Maintain,
+        tally.rejections.iter(),
+        |rejection: &Rejection, out| {
+            out.int4(now.1).text_or_null(rejection.row_key.as_deref()).text(&rejection.column);
+            out.text(&rejection.value).text(&rejection.error).int8(now.0);
+        },
+    );
     spi::run(
         "UPDATE identity_resolve.source SET backfilled_at = now(), rows_read = $2, malformed = $3, blocked = $4
          WHERE id = $1",

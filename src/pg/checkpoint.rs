@@ -37,11 +37,9 @@ impl Saved {
         self.rows = tally.rows;
         let tally = serde_json::to_string(tally).unwrap_or_default();
         let stretches = serde_json::to_string(&self.stretches).unwrap_or_default();
-        self.number = spi::one(
-            "SELECT nextval('identity_resolve.checkpoint_number_seq')",
-            &[],
-            |row| row.int8(0).unwrap_or_default(),
-        )
+        self.number = spi::one("SELECT nextval('identity_resolve.checkpoint_number_seq')", &[], |row| {
+            row.int8(0).unwrap_or_default()
+        })
         .unwrap_or_default();
         spi::run(
             "INSERT INTO identity_resolve.checkpoint VALUES ($1, $2, $3::jsonb, $4, $5, $6, $7::jsonb, $8)",
@@ -111,5 +109,8 @@ pub fn saved(source: &Source, configuration: i64) -> Vec<Saved> {
 
 /// Forgets what was saved of a source.
 pub fn clear(source: &Source) {
-    spi::run("DELETE FROM identity_resolve.checkpoint WHERE source = $1", &[(source.number as i32).into()]);
+    spi::run(
+        "DELETE FROM identity_resolve.checkpoint WHERE source = $1",
+        &[(source.number as i32).into()],
+    );
 }

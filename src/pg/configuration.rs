@@ -133,7 +133,10 @@ fn device_types() -> Result<Vec<DeviceType>, Error> {
     let types = spi::all(&query, &[], |row| {
         let name = row.text(0).unwrap_or_default().to_owned();
         Ok(DeviceType {
-            sharing: row.text(1).and_then(Sharing::parse).ok_or_else(|| unknown_word(&name, "sharing"))?,
+            sharing: row
+                .text(1)
+                .and_then(Sharing::parse)
+                .ok_or_else(|| unknown_word(&name, "sharing"))?,
             owner_share: row.float8(2),
             expired_before: row.int4(3),
             name,

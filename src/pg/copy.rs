@@ -102,10 +102,19 @@ thread_local! {
     static FEED: Cell<*mut Feed> = const { Cell::new(ptr::null_mut()) };
 }
 
+/// Whether COPY keeps the table's indexes up to date, row by row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Indexes {
+    Maintain,
+    /// Leave them as they are: the caller builds them anew in the same transaction.
+    Ignore,
+}
+
 /// Copies rows into all columns of a table of this extension.
 pub fn copy_into<T>(
     table: &str,
     columns: i16,
+    indexes: Indexes,
     rows: impl Iterator<Item = T>,
     mut write: impl FnMut(T, &mut RowWriter),
 ) {
@@ -154,13 +163,39 @@ pub fn copy_into<T>(
             ptr::null_mut(),
             options,
         );
-        pg_sys::CopyFrom(copy);
+        {
+            let _hidden = (indexes == Indexes::Ignore).then(|| HiddenIndexes::of(relation));
+            pg_sys::CopyFrom(copy);
+        }
         pg_sys::EndCopyFrom(copy);
         pg_sys::free_parsestate(parse);
         pg_sys::table_close(relation, pg_sys::NoLock as _);
         pg_sys::CommandCounterIncrement();
     }
     FEED.set(ptr::null_mut());
+}
+
+/// Lets COPY believe that a table has no indexes, until dropped.
+struct HiddenIndexes {
+    relation: pg_sys::Relation,
+}
+
+impl HiddenIndexes {
+    /// # Safety
+    /// The relation is open, and stays so until this is dropped.
+    unsafe fn of(relation: pg_sys::Relation) -> Self {
+        // SAFETY: by contract. Only this backend's copy of the catalog row changes, and only until
+        // `drop`, which also runs when an error unwinds: before the relation is closed.
+        unsafe { (*(*relation).rd_rel).relhasindex = false };
+        HiddenIndexes { relation }
+    }
+}
+
+impl Drop for HiddenIndexes {
+    fn drop(&mut self) {
+        // SAFETY: see `of`.
+        unsafe { (*(*self.relation).rd_rel).relhasindex = true };
+    }
 }
 
 /// Gives COPY `most` bytes; fewer only at the end.

@@ -80,8 +80,10 @@ impl<'a> Row<'a> {
 pub fn stream(query: &str, args: &[DatumWithOid], mut each: impl FnMut(&Row)) {
     let query = CString::new(query).expect("queries of this extension hold no NUL");
     let mut types: Vec<pg_sys::Oid> = args.iter().map(DatumWithOid::oid).collect();
-    let mut values: Vec<pg_sys::Datum> =
-        args.iter().map(|arg| arg.datum().map_or(pg_sys::Datum::null(), |d| d.sans_lifetime())).collect();
+    let mut values: Vec<pg_sys::Datum> = args
+        .iter()
+        .map(|arg| arg.datum().map_or(pg_sys::Datum::null(), |d| d.sans_lifetime()))
+        .collect();
     let nulls: Vec<std::ffi::c_char> =
         args.iter().map(|arg| if arg.datum().is_some() { b' ' } else { b'n' } as _).collect();
     Spi::connect(|_| {

@@ -60,7 +60,7 @@ pub fn identify(
         Ok(graph.settle(rules, former, Uuid::now_v7, &mut transaction::check_for_cancel)?)
     })?;
     let profile = seen.iter().find_map(|&number| changes.profile(number));
-    write::write(changes);
+    write::write(changes, false);
     Ok(profile)
 }
 
@@ -91,7 +91,11 @@ fn values(identifiers: &Json, rules: &Rules) -> Result<Vec<(u16, String)>, Error
                 Json::Null => {}
                 Json::String(text) => values.push((index, text.clone())),
                 Json::Number(number) => values.push((index, number.to_string())),
-                _ => return Err(shape(format!("\"{name}\" holds something that is not a text or a number"))),
+                _ => {
+                    return Err(shape(format!(
+                        "\"{name}\" holds something that is not a text or a number"
+                    )));
+                }
             }
         }
     }

@@ -11,7 +11,8 @@ use crate::graph::{Graph, IdentifierRow, LinkRow, NO_DAY};
 use rustc_hash::{FxHashMap, FxHashSet};
 use uuid::Uuid;
 
-const IDENTIFIER: &str = "SELECT id, identifier, profile, standing::text, first_seen, last_seen, evidence
+const IDENTIFIER: &str =
+    "SELECT id, identifier, profile, standing::text, first_seen, last_seen, evidence
      FROM identity_resolve.identifier";
 const LINK: &str =
     "SELECT a, b, asserted, probability, held_reason::text, evidence FROM identity_resolve.link";
@@ -101,9 +102,10 @@ pub fn separations(graph: &mut Graph) {
 pub fn former(graph: &Graph, ids: Option<&[i64]>) -> Vec<Former> {
     let mut former = FxHashMap::<Uuid, Former>::default();
     let mut read = |row: &Row| {
-        let (Some(id), Some(member)) = (row.uuid(0), row.int8(1)) else { return };
-        let retired =
-            former.entry(id).or_insert(Former { id, members: Vec::new(), elsewhere: false });
+        let (Some(id), Some(member)) = (row.uuid(0), row.int8(1)) else {
+            return;
+        };
+        let retired = former.entry(id).or_insert(Former { id, members: Vec::new(), elsewhere: false });
         match graph.by_stored_id(member) {
             Some(number) => retired.members.push(number),
             None => retired.elsewhere = true,
@@ -128,9 +130,11 @@ pub fn component(graph: &mut Graph, rules: &Rules, touched: &[String]) -> Result
     let mut frontier = Vec::new();
     let mut failed = None;
     let query = format!("{IDENTIFIER} WHERE identifier = ANY ($1)");
-    stream(&query, &[touched.to_vec().into()], |row| match graph.load_identifier(rules, &identifier(row)) {
-        Ok(_) => frontier.push(row.int8(0).unwrap_or_default()),
-        Err(error) => failed = Some(error),
+    stream(&query, &[touched.to_vec().into()], |row| {
+        match graph.load_identifier(rules, &identifier(row)) {
+            Ok(_) => frontier.push(row.int8(0).unwrap_or_default()),
+            Err(error) => failed = Some(error),
+        }
     });
     let mut loaded: FxHashSet<i64> = frontier.iter().copied().collect();
     let mut all = frontier.clone();

@@ -28,9 +28,7 @@ fn canonical_value(rules: &Rules, type_name: &str, value: &str) -> Result<String
 
 /// The type and the value of `type:value`.
 fn split(identifier: &str) -> Result<(&str, &str), Error> {
-    identifier
-        .split_once(':')
-        .ok_or_else(|| Error::NoType { identifier: identifier.to_owned() })
+    identifier.split_once(':').ok_or_else(|| Error::NoType { identifier: identifier.to_owned() })
 }
 
 /// The canonical form of `type:value`.

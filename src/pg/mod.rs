@@ -8,6 +8,7 @@ mod cursor;
 mod error;
 pub mod evidence;
 pub mod identify;
+mod index;
 mod load;
 pub mod lookup;
 mod progress;

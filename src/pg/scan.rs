@@ -106,6 +106,8 @@ pub struct Reader<'r> {
     channel: Option<usize>,
     device_type: Option<usize>,
     region: Option<usize>,
+    /// Of rows that name none.
+    region_of_source: Option<Region>,
     key: Option<(u16, usize)>,
     /// Column of the query, and the name of the source's column.
     seen_at: Option<(usize, Time, String)>,
@@ -137,6 +139,7 @@ impl<'r> Reader<'r> {
             channel: None,
             device_type: None,
             region: None,
+            region_of_source: rules.region,
             key: None,
             seen_at: None,
             kept,
@@ -157,7 +160,9 @@ impl<'r> Reader<'r> {
             self.key = Some((record as u16, self.part("key", &Field::Column(key.clone()))));
         }
         for (name, fields) in &mapping.identifiers {
-            let Some(index) = self.rules.type_index(name) else { continue };
+            let Some(index) = self.rules.type_index(name) else {
+                continue;
+            };
             if self.rules.type_of(index).role != Role::Network {
                 for field in &fields.0 {
                     let part = self.part(name, field);
@@ -167,7 +172,11 @@ impl<'r> Reader<'r> {
         }
         self.channel = mapping.channel.as_ref().map(|field| self.part("channel", field));
         self.device_type = mapping.device_type.as_ref().map(|field| self.part("device_type", field));
-        self.region = mapping.region.as_ref().map(|field| self.part("region", field));
+        match &mapping.region {
+            Some(Field::Constant(code)) => self.region_of_source = Region::parse(code),
+            Some(field) => self.region = Some(self.part("region", field)),
+            None => {}
+        }
         if let Some(Field::Column(name)) = &mapping.seen_at {
             let column = columns.iter().find(|column| column.name == *name);
             let (time, cast) = match column.map(|column| column.type_oid) {
@@ -290,9 +299,14 @@ impl<'r> Reader<'r> {
                 format!("SELECT {} FROM {}", select.concat().join(", "), self.relation.name)
             }
             Stretch::Blocks { table, first, end } => {
-                let name = source::relation(pg_sys::Oid::from(table)).map(|relation| relation.name).unwrap_or_default();
+                let name = source::relation(pg_sys::Oid::from(table))
+                    .map(|relation| relation.name)
+                    .unwrap_or_default();
                 let end = end.map_or(String::new(), |end| format!(" AND ctid < '({end},0)'::tid"));
-                format!("SELECT {} FROM ONLY {name} WHERE ctid >= '({first},0)'::tid{end}", select.join(", "))
+                format!(
+                    "SELECT {} FROM ONLY {name} WHERE ctid >= '({first},0)'::tid{end}",
+                    select.join(", ")
+                )
             }
         }
     }
@@ -327,7 +341,7 @@ impl<'r> Reader<'r> {
             left_out(column, value, &bad, false);
             None
         });
-        let mut region = self.rules.region;
+        let mut region = self.region_of_source;
         if let Some(value) = self.region.and_then(part).filter(|value| !value.text.trim().is_empty()) {
             match Region::parse(value.text.trim()) {
                 Some(known) => region = Some(known),
@@ -363,7 +377,9 @@ impl<'r> Reader<'r> {
         row: &Row<'s>,
         today: Day,
     ) -> Result<Option<Day>, (&'s str, &'s str, BadTime)> {
-        let Some((column, time, name)) = &self.seen_at else { return Ok(None) };
+        let Some((column, time, name)) = &self.seen_at else {
+            return Ok(None);
+        };
         let mut text = "";
         let day = match time {
             Time::Timestamp => row.int8(*column).map(|time| seen_at::of_timestamp(time, today)),

@@ -141,14 +141,13 @@ pub fn check(
         Region::parse(code).ok_or_else(|| Error::UnknownRegion(code.clone()))?;
     }
     for (path, name) in mapping.columns() {
-        let column = columns.iter().find(|column| column.name == name).ok_or_else(|| {
-            Error::UnknownColumn {
+        let column =
+            columns.iter().find(|column| column.name == name).ok_or_else(|| Error::UnknownColumn {
                 path: path.clone(),
                 column: name.to_owned(),
                 relation: relation.name.clone(),
                 known: columns.iter().map(|column| column.name.clone()).collect(),
-            }
-        })?;
+            })?;
         let wanted = wanted(&path, column);
         if let Some(wanted) = wanted {
             return Err(Error::ColumnType {
@@ -191,13 +190,15 @@ fn from_row(row: &Row) -> Result<Source, Error> {
         number: row.int4(0).unwrap_or_default() as u32,
         oid: pg_sys::Oid::from(row.int4(1).unwrap_or_default() as u32),
         name: text(2),
-        mapping: Mapping::parse(&mapping_text).map_err(|cause| Error::Mapping { cause: cause.to_string() })?,
+        mapping: Mapping::parse(&mapping_text)
+            .map_err(|cause| Error::Mapping { cause: cause.to_string() })?,
         mapping_text,
         attached_on: row.int4(4).unwrap_or_default(),
     })
 }
 
-const SOURCE: &str = "SELECT s.id, s.source::oid, s.name, s.mapping::text, s.attached_on - '1970-01-01'::date
+const SOURCE: &str =
+    "SELECT s.id, s.source::oid, s.name, s.mapping::text, s.attached_on - '1970-01-01'::date
      FROM identity_resolve.source AS s";
 
 /// The attached relation of this oid, or all of them in the order of their numbers.

@@ -1,7 +1,7 @@
 //! From changes to the tables.
 
-use super::copy::{UNIX_EPOCH, copy_into};
-use super::{progress, spi};
+use super::copy::{Indexes, UNIX_EPOCH, copy_into};
+use super::{index, progress, spi};
 use crate::graph::solver::Reason;
 use crate::graph::{Changes, Day, IdentifierRow, LinkRow, NO_DAY};
 use pgrx::check_for_interrupts;
@@ -14,35 +14,48 @@ const CHUNK: usize = 5_000;
 /// Rows between two reports of progress.
 const REPORT: usize = 10_000;
 
-/// Writes what differs; returns how many rows that are.
-pub fn write(mut changes: Changes) -> usize {
-    let mut written = 0;
-    written += in_chunks(changes.gone_links(), delete_links);
-    written += in_chunks(changes.changed_links(), update_links);
-    written += in_chunks(changes.gone_identifiers(), delete_identifiers);
-    written += in_chunks(changes.changed_identifiers(), update_identifiers);
+/// New rows from which on building indexes anew may pay.
+const BULK: usize = 50_000;
+
+/// Writes what differs. With `may_rebuild_indexes` (which needs the transaction to end soon
+/// after), bringing more rows than a table has takes a faster way.
+pub fn write(mut changes: Changes, may_rebuild_indexes: bool) {
+    in_chunks(changes.gone_links(), delete_links);
+    in_chunks(changes.changed_links(), update_links);
+    in_chunks(changes.gone_identifiers(), delete_identifiers);
+    in_chunks(changes.changed_identifiers(), update_identifiers);
     in_chunks(changes.revived().iter().copied(), delete_former);
 
-    let new = changes.count_new();
-    let first = reserve_ids(new);
-    let numbers = changes.number_new(first);
+    let indexes = |new: usize, stored: usize| {
+        let bulk = may_rebuild_indexes && new >= BULK && new >= stored;
+        if bulk { Indexes::Ignore } else { Indexes::Maintain }
+    };
+    let (new, stored) = changes.count_identifiers();
+    let of_identifier = indexes(new, stored);
+    let numbers = changes.number_new(reserve_ids(new));
     let mut report = Reporter::default();
-    copy_into("identifier", 7, changes.rows(&numbers), |row, out| {
+    copy_into("identifier", 7, of_identifier, changes.rows(&numbers), |row, out| {
         out.int8(row.id).text(row.identifier).uuid(row.profile).text(standing(row.aside));
         out.date(day(row.first_seen)).date(day(row.last_seen)).bytea(row.evidence);
         report.row();
     });
-    let new_links = changes.new_links();
-    copy_into("link", 6, new_links, |row, out| {
+    let (new, stored) = changes.count_links();
+    let of_link = indexes(new, stored);
+    copy_into("link", 6, of_link, changes.new_links(), |row, out| {
         out.int8(row.a).int8(row.b).bool(row.asserted).float8(row.probability);
         out.text_or_null(row.held.map(Reason::word)).bytea(row.evidence);
         report.row();
     });
-    copy_into("former_member", 2, changes.retired(), |(profile, identifier), out| {
+    copy_into("former_member", 2, Indexes::Maintain, changes.retired(), |(profile, identifier), out| {
         out.uuid(profile).int8(identifier);
         report.row();
     });
-    written + report.rows
+    drop(changes);
+    for (table, indexes) in [("identifier", of_identifier), ("link", of_link)] {
+        if indexes == Indexes::Ignore {
+            index::rebuild(table);
+        }
+    }
 }
 
 fn standing(aside: Option<Reason>) -> &'static str {
@@ -68,17 +81,14 @@ impl Reporter {
 }
 
 /// Feeds `rows` to `statement`, some thousand at a time.
-fn in_chunks<T>(rows: impl Iterator<Item = T>, statement: impl Fn(&[T])) -> usize {
+fn in_chunks<T>(rows: impl Iterator<Item = T>, statement: impl Fn(&[T])) {
     let mut rows = rows.peekable();
-    let mut total = 0;
     while rows.peek().is_some() {
         let chunk: Vec<T> = rows.by_ref().take(CHUNK).collect();
         statement(&chunk);
-        total += chunk.len();
         progress::advance(chunk.len() as i64);
         check_for_interrupts!();
     }
-    total
 }
 
 /// Takes `count` numbers from the sequence; returns the first. The graph is locked.
@@ -138,7 +148,10 @@ fn update_links(rows: &[LinkRow]) {
 
 fn delete_identifiers(ids: &[i64]) {
     let ids = ids.to_vec();
-    spi::run("DELETE FROM identity_resolve.former_member WHERE identifier = ANY ($1)", &[ids.clone().into()]);
+    spi::run(
+        "DELETE FROM identity_resolve.former_member WHERE identifier = ANY ($1)",
+        &[ids.clone().into()],
+    );
     spi::run("DELETE FROM identity_resolve.identifier WHERE id = ANY ($1)", &[ids.into()]);
 }
 

@@ -75,7 +75,8 @@ impl Mapping {
             ("purchase.category", purchase(|p| &p.category)),
             ("purchase.at", purchase(|p| &p.at)),
         ];
-        let single = single.into_iter().filter_map(|(path, field)| Some((path.to_owned(), field.as_ref()?)));
+        let single =
+            single.into_iter().filter_map(|(path, field)| Some((path.to_owned(), field.as_ref()?)));
         fields.extend(single);
         let key = self.key.iter().map(|key| ("key".to_owned(), key.as_str()));
         let columns = fields.into_iter().filter_map(|(path, field)| match field {
@@ -115,7 +116,9 @@ impl<'de> Visitor<'de> for FieldVisitor {
                 serde_json::Value::String(text) => text,
                 serde_json::Value::Number(number) => number.to_string(),
                 serde_json::Value::Bool(truth) => truth.to_string(),
-                _ => return Err(Error::custom("a constant is a string, a number or a boolean")),
+                _ => {
+                    return Err(Error::custom("a constant is a string, a number or a boolean"));
+                }
             });
         }
         constant.map(Field::Constant).ok_or_else(|| Error::missing_field("value"))
@@ -173,15 +176,26 @@ mod tests {
         .unwrap();
         assert_eq!(mapping.channel, Some(Field::Constant("store".into())));
         let columns: Vec<&str> = mapping.columns().into_iter().map(|(_, column)| column).collect();
-        let expected =
-            ["customer_id", "customer_id", "mobile", "home_phone", "lat", "lon", "updated_at", "sku", "paid_at"];
+        let expected = [
+            "customer_id",
+            "customer_id",
+            "mobile",
+            "home_phone",
+            "lat",
+            "lon",
+            "updated_at",
+            "sku",
+            "paid_at",
+        ];
         assert_eq!(columns, expected);
     }
 
     #[test]
     fn unknown_keys_and_wrong_values_are_named() {
         let error = |json| Mapping::parse(json).unwrap_err().to_string();
-        assert!(error(r#"{"identifier": {}}"#).contains("unknown field `identifier`, expected one of `key`"));
+        assert!(
+            error(r#"{"identifier": {}}"#).contains("unknown field `identifier`, expected one of `key`")
+        );
         assert!(error(r#"{"channel": 3}"#).contains("a column name, or {\"value\": …}"));
         assert!(error(r#"{"channel": {"valeu": "web"}}"#).contains("expected `value`"));
         assert!(error(r#"{"identifiers": {"email": []}}"#).contains("or a list of them"));

@@ -108,7 +108,9 @@ impl<'r> Observer<'r> {
         };
         let device_type = label(Facet::DeviceType, sighting.device_type);
         let channel = label(Facet::Seen, sighting.channel);
-        let Some((&strongest, others)) = self.identifiers.split_first() else { return &[] };
+        let Some((&strongest, others)) = self.identifiers.split_first() else {
+            return &[];
+        };
         let channel = channel.unwrap_or_else(|| graph.labels().number(Facet::Seen, self.source, ""));
         for &other in others {
             graph.ledger().add((strongest, other), channel, sighting.day, times);
@@ -132,7 +134,8 @@ impl<'r> Observer<'r> {
             let (role, priority) = graph.strength(self.rules, identifier);
             (role, priority, graph.text(identifier))
         };
-        if let Some(strongest) = (0..self.identifiers.len()).min_by(|x, y| strength(x).cmp(&strength(y))) {
+        if let Some(strongest) = (0..self.identifiers.len()).min_by(|x, y| strength(x).cmp(&strength(y)))
+        {
             self.identifiers.swap(0, strongest);
         }
     }

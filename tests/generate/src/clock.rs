@@ -24,11 +24,7 @@ pub const fn civil(time: i64) -> (i64, i64, i64) {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 {
-        shifted + 3
-    } else {
-        shifted - 9
-    };
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
     (year_of_era + era * 400 + (month <= 2) as i64, month, day)
 }
 
@@ -57,9 +53,6 @@ mod tests {
             let (year, month, day) = civil(time + 5 * HOUR);
             assert_eq!(date(year, month, day), time);
         }
-        assert_eq!(
-            time_text(date(2025, 3, 9) + 18 * HOUR + 4 * MINUTE),
-            "2025-03-09T18:04:00Z"
-        );
+        assert_eq!(time_text(date(2025, 3, 9) + 18 * HOUR + 4 * MINUTE), "2025-03-09T18:04:00Z");
     }
 }

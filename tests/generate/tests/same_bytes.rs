@@ -20,20 +20,14 @@ fn digest(file: &Path) -> u64 {
 
 #[test]
 fn the_committed_shop_is_what_the_generator_writes() {
-    let (written, committed) = (
-        folder("shop"),
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/shop"),
-    );
+    let (written, committed) =
+        (folder("shop"), Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/shop"));
     generate::shop::write(&written).unwrap();
     let mut tables = 0;
     for file in fs::read_dir(&written).unwrap() {
         let name = file.unwrap().file_name();
-        let same =
-            fs::read(written.join(&name)).unwrap() == fs::read(committed.join(&name)).unwrap();
-        assert!(
-            same,
-            "{name:?} differs: cargo run -p generate --bin shop tests/data/shop"
-        );
+        let same = fs::read(written.join(&name)).unwrap() == fs::read(committed.join(&name)).unwrap();
+        assert!(same, "{name:?} differs: cargo run -p generate --bin shop tests/data/shop");
         tables += 1;
     }
     assert_eq!(tables, 11);
@@ -49,11 +43,5 @@ fn a_log_has_a_digest() {
         [7_331_050_410_687_756_471, 9_395_216_324_787_411_919],
         "benchmark figures of different logs cannot be compared"
     );
-    assert_eq!(
-        fs::read_to_string(folder.join("events.csv"))
-            .unwrap()
-            .lines()
-            .count(),
-        20_001
-    );
+    assert_eq!(fs::read_to_string(folder.join("events.csv")).unwrap().lines().count(), 20_001);
 }

@@ -37,11 +37,7 @@ fn options(mut words: impl Iterator<Item = String>) -> Result<Options, String> {
     let (mut rows, mut seed, mut out) = (1_000_000, 1, None);
     while let Some(option) = words.next() {
         let value = words.next().ok_or(format!("{option} needs a value"))?;
-        let number = || {
-            value
-                .parse()
-                .map_err(|_| format!("{option} {value}: not a number"))
-        };
+        let number = || value.parse().map_err(|_| format!("{option} {value}: not a number"));
         match option.as_str() {
             "--rows" => rows = number()? as usize,
             "--seed" => seed = number()?,

@@ -61,15 +61,10 @@ enum Cookies {
 impl Household {
     pub fn draw(world: &mut World, dice: &mut Dice) -> Self {
         let size = 1 + dice.weighted(&SIZES);
-        let kinds = if dice.chance(CLIENTS) {
-            OF_CLIENTS
-        } else {
-            OF_STRANGERS
-        };
+        let kinds = if dice.chance(CLIENTS) { OF_CLIENTS } else { OF_STRANGERS };
         let mut members: Vec<Member> = (0..size)
             .map(|_| {
-                let known =
-                    [Known::Visitor, Known::Subscriber, Known::Customer][dice.weighted(&kinds)];
+                let known = [Known::Visitor, Known::Subscriber, Known::Customer][dice.weighted(&kinds)];
                 Member::draw(known, world, dice)
             })
             .collect();
@@ -85,11 +80,7 @@ impl Household {
                 devices.push(Device::draw(Kind::Desktop, owner, size, dice));
             }
         }
-        for (kind, permille) in [
-            (Kind::Desktop, 600),
-            (Kind::Tablet, 450),
-            (Kind::Television, 150),
-        ] {
+        for (kind, permille) in [(Kind::Desktop, 600), (Kind::Tablet, 450), (Kind::Television, 150)] {
             if dice.chance(permille) {
                 let owner = dice.below(size as u64) as usize;
                 devices.push(Device::draw(kind, owner, size, dice));
@@ -98,10 +89,9 @@ impl Household {
         Household {
             members,
             devices,
-            landline: dice.chance(550).then(|| Landline {
-                number: world.new_landline(),
-                given_by: vec![false; size],
-            }),
+            landline: dice
+                .chance(550)
+                .then(|| Landline { number: world.new_landline(), given_by: vec![false; size] }),
             home_ips: (0..=DAYS / 90).map(|_| home_ip(dice)).collect(),
         }
     }
@@ -143,10 +133,7 @@ impl Household {
             let numbers = member.customer_numbers.iter().copied();
             owned.extend(numbers.map(|n| (Identifier::CustomerNumber(n), member.person)));
             for &email in &member.emails {
-                let users = self
-                    .members
-                    .iter()
-                    .filter(|other| other.emails.contains(&email));
+                let users = self.members.iter().filter(|other| other.emails.contains(&email));
                 if users.count() == 1 {
                     owned.push((Identifier::Email(email), member.person));
                 }
@@ -157,9 +144,7 @@ impl Household {
         }
         if let Some(landline) = &self.landline {
             let members = self.members.iter().zip(&landline.given_by);
-            let mut givers = members
-                .filter(|(_, given)| **given)
-                .map(|(member, _)| member.person);
+            let mut givers = members.filter(|(_, given)| **given).map(|(member, _)| member.person);
             if let (Some(only), None) = (givers.next(), givers.next()) {
                 owned.push((Identifier::Phone(landline.number), only));
             }
@@ -167,14 +152,14 @@ impl Household {
         for device in &self.devices {
             let main_user = device.main_user();
             let cookies: Vec<(usize, u64)> = match &device.cookies {
-                Cookies::Lasting(all) => {
-                    all.iter().map(|&(_, cookie)| (main_user, cookie)).collect()
-                }
+                Cookies::Lasting(all) => all.iter().map(|&(_, cookie)| (main_user, cookie)).collect(),
                 Cookies::Fresh(all) => all.clone(),
             };
-            owned.extend(cookies.iter().map(|&(member, cookie)| {
-                (Identifier::Cookie(cookie), self.members[member].person)
-            }));
+            owned.extend(
+                cookies
+                    .iter()
+                    .map(|&(member, cookie)| (Identifier::Cookie(cookie), self.members[member].person)),
+            );
         }
         owned
     }
@@ -202,13 +187,7 @@ impl Device {
         };
         let label = (kind == Kind::App || dice.chance(750)).then_some(label);
         let cookies = Cookies::draw(kind, dice);
-        Device {
-            owner,
-            kind,
-            label,
-            cookies,
-            used_by: vec![0; members],
-        }
+        Device { owner, kind, label, cookies, used_by: vec![0; members] }
     }
 
     /// A member comes with it: the cookie it shows.
@@ -229,9 +208,7 @@ impl Device {
     /// The member who came with it most often; between equals, the one it was bought for.
     fn main_user(&self) -> usize {
         let visits = |member: &usize| (self.used_by[*member], *member == self.owner);
-        (0..self.used_by.len())
-            .max_by_key(visits)
-            .expect("a household has members")
+        (0..self.used_by.len()).max_by_key(visits).expect("a household has members")
     }
 }
 

@@ -101,8 +101,7 @@ impl Log {
 
     /// Ends a household: of what its members own, what was used becomes truth.
     pub fn settle(&mut self, owned: impl Iterator<Item = (Identifier, Person)>) {
-        self.truth
-            .extend(owned.filter(|(identifier, _)| self.used.contains(identifier)));
+        self.truth.extend(owned.filter(|(identifier, _)| self.used.contains(identifier)));
         self.used.clear();
     }
 

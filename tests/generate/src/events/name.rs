@@ -28,11 +28,7 @@ pub fn email(number: u32) -> String {
         index
     };
     let first = from(WOMEN.len() + MEN.len());
-    let first = WOMEN
-        .iter()
-        .chain(&MEN)
-        .nth(first)
-        .expect("an index of the names");
+    let first = WOMEN.iter().chain(&MEN).nth(first).expect("an index of the names");
     let (last, provider) = (LAST[from(LAST.len())], PROVIDERS[from(PROVIDERS.len())]);
     format!("{}.{}{number}@{provider}", ascii(first), ascii(last))
 }

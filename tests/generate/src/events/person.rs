@@ -92,11 +92,7 @@ impl Mobile {
         if dice.chance(15)
             && let Some((number, from)) = world.recycled_mobile()
         {
-            return Some(Mobile {
-                number,
-                from,
-                until: u32::MAX,
-            });
+            return Some(Mobile { number, from, until: u32::MAX });
         }
         let number = world.new_mobile();
         let mut until = u32::MAX;
@@ -104,11 +100,7 @@ impl Mobile {
             until = (last_day * DAY as u64) as u32;
             world.release(number, until);
         }
-        Some(Mobile {
-            number,
-            from: 0,
-            until,
-        })
+        Some(Mobile { number, from: 0, until })
     }
 
     pub fn at(self, at: u32) -> Option<u32> {

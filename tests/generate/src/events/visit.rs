@@ -49,11 +49,7 @@ impl Visit {
             _ => 1 + dice.weighted(&[60, 25, 10, 5]) as u32,
         };
         // The password is saved on one's own device.
-        let sign_ins = if own {
-            member.sign_ins
-        } else {
-            member.sign_ins / 4
-        };
+        let sign_ins = if own { member.sign_ins } else { member.sign_ins / 4 };
         let signed_in_from = match member.known {
             Known::Customer if dice.chance(sign_ins) => dice.below(pages.into()) as u32,
             _ => pages,
@@ -84,12 +80,7 @@ impl Visit {
         row.email = Some(*dice.pick(&member.emails));
         row.phone = home.phone(self.index, self.at, dice);
         if row.phone.is_some() && dice.chance(20) {
-            row.phone = Some(made_up(
-                LISTED_PHONES.len(),
-                UNLISTED_PHONES.len(),
-                700,
-                dice,
-            ));
+            row.phone = Some(made_up(LISTED_PHONES.len(), UNLISTED_PHONES.len(), 700, dice));
         }
         log.push(row);
     }
@@ -115,21 +106,11 @@ impl Visit {
             0..=249 => row.email = Some(member.emails[0]),
             250..=252 => row.email = world.any_email(dice),
             253..=274 => {
-                row.email = Some(made_up(
-                    LISTED_EMAILS.len(),
-                    UNLISTED_EMAILS.len(),
-                    700,
-                    dice,
-                ));
+                row.email = Some(made_up(LISTED_EMAILS.len(), UNLISTED_EMAILS.len(), 700, dice));
             }
             275..=399 => row.phone = member.mobile.and_then(|mobile| mobile.at(self.at)),
             400..=419 => {
-                row.phone = Some(made_up(
-                    LISTED_PHONES.len(),
-                    UNLISTED_PHONES.len(),
-                    700,
-                    dice,
-                ));
+                row.phone = Some(made_up(LISTED_PHONES.len(), UNLISTED_PHONES.len(), 700, dice));
             }
             _ => {}
         }
@@ -169,11 +150,7 @@ impl Visit {
         let home_ip = home.home_ip(self.at);
         let device = &mut home.devices[at];
         let roams = matches!(device.kind, Kind::App | Kind::Smartphone) && dice.chance(450);
-        let channel = if device.kind == Kind::App {
-            Channel::App
-        } else {
-            Channel::Web
-        };
+        let channel = if device.kind == Kind::App { Channel::App } else { Channel::Web };
         let row = Row {
             device_type: device.label,
             cookie: Some(device.visit(self.index, self.at, dice)),
@@ -193,26 +170,14 @@ struct Identity {
 impl Identity {
     fn draw(member: &Member, dice: &mut Dice) -> Self {
         if member.customer_numbers.is_empty() {
-            return Identity {
-                customer_number: None,
-                email: None,
-            };
+            return Identity { customer_number: None, email: None };
         }
         let customer_number = Some(*dice.pick(&member.customer_numbers));
         let email = Some(member.emails[0]);
         match dice.below(10) {
-            0..=5 => Identity {
-                customer_number,
-                email: None,
-            },
-            6..=8 => Identity {
-                customer_number,
-                email,
-            },
-            _ => Identity {
-                customer_number: None,
-                email,
-            },
+            0..=5 => Identity { customer_number, email: None },
+            6..=8 => Identity { customer_number, email },
+            _ => Identity { customer_number: None, email },
         }
     }
 }

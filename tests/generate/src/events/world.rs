@@ -11,9 +11,8 @@ pub const DAYS: u64 = 730;
 pub const SECONDS: u32 = (DAYS * DAY as u64) as u32;
 
 /// Relative traffic of the hours of a day, UTC.
-const HOURS: [u64; 24] = [
-    3, 2, 1, 1, 1, 2, 5, 8, 10, 11, 12, 12, 13, 12, 11, 11, 12, 13, 15, 18, 20, 17, 11, 6,
-];
+const HOURS: [u64; 24] =
+    [3, 2, 1, 1, 1, 2, 5, 8, 10, 11, 12, 12, 13, 12, 11, 11, 12, 13, 15, 18, 20, 17, 11, 6];
 
 /// Rows for each kiosk. A kiosk of a busy store sees hundreds of customers in two years.
 const ROWS_PER_KIOSK: usize = 60_000;
@@ -21,11 +20,8 @@ const ROWS_PER_KIOSK: usize = 60_000;
 /// Addresses that block lists name.
 pub const LISTED_EMAILS: [&str; 4] = ["test@test.com", "null", "unknown", "anonymous"];
 /// Addresses no list names: the shop's own, typed by staff for customers who give none.
-pub const UNLISTED_EMAILS: [&str; 3] = [
-    "accueil@maison-claire.example",
-    "pasdemail@maison-claire.example",
-    "client@client.example",
-];
+pub const UNLISTED_EMAILS: [&str; 3] =
+    ["accueil@maison-claire.example", "pasdemail@maison-claire.example", "client@client.example"];
 pub const LISTED_PHONES: [&str; 3] = ["0000000000", "000000000", "unknown"];
 /// Numbers that are valid and nobody's.
 pub const UNLISTED_PHONES: [u32; 3] = [601_020_304, 606_060_606, 102_030_405];

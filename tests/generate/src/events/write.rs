@@ -11,16 +11,8 @@ use std::fmt::Write;
 use std::io;
 use std::path::Path;
 
-const HEADER: [&str; 8] = [
-    "at",
-    "cookie",
-    "device_type",
-    "email",
-    "phone",
-    "customer_number",
-    "channel",
-    "ip",
-];
+const HEADER: [&str; 8] =
+    ["at", "cookie", "device_type", "email", "phone", "customer_number", "channel", "ip"];
 
 /// Writes `events.csv` and `truth.csv` into a folder. The seed decides how values were typed.
 pub fn write(events: &Events, seed: u64, folder: &Path) -> io::Result<()> {

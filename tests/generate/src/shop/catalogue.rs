@@ -7,11 +7,7 @@ pub struct Product {
 }
 
 const fn product(name: &'static str, category: &'static str, cents: u64) -> Product {
-    Product {
-        name,
-        category,
-        cents,
-    }
+    Product { name, category, cents }
 }
 
 pub const WASHING_MACHINE: Product = product("washing machine 8 kg", "laundry appliances", 52_900);

@@ -40,16 +40,11 @@ pub fn live(shop: &mut Shop, customers: &[Customer], dice: &mut Dice) {
 /// A kiosk in Lyon, known as one, and a tablet in a corner of the store in Lille that nobody
 /// registered: only the crowd on it tells.
 fn kiosks(shop: &mut Shop, customers: &[Customer], dice: &mut Dice) {
-    let with_login = customers
-        .iter()
-        .filter(|customer| !customer.login.is_empty());
+    let with_login = customers.iter().filter(|customer| !customer.login.is_empty());
     let visitors: Vec<&Customer> = with_login.collect();
     let kiosk = browser("ck-kiosk-lyon", "kiosk");
     let corner = browser("ck-corner-lille", "");
-    for (device, visitors) in [
-        (kiosk, &visitors[..AT_KIOSK]),
-        (corner, &visitors[..AT_CORNER]),
-    ] {
+    for (device, visitors) in [(kiosk, &visitors[..AT_KIOSK]), (corner, &visitors[..AT_CORNER])] {
         for visitor in visitors {
             for _ in 0..dice.between(1, 2) {
                 let at = moment_since(visitor.created, dice);
@@ -66,11 +61,7 @@ fn staff_email(shop: &mut Shop, customers: &[Customer], dice: &mut Dice) {
         if !shop.store_cards.iter().any(|(_, row)| row[0] == card) {
             shop.store_card(&card, customer.id, customer.created);
         }
-        let till = AtTill {
-            card: &card,
-            email: STAFF_EMAIL,
-            phone: "",
-        };
+        let till = AtTill { card: &card, email: STAFF_EMAIL, phone: "" };
         let at = moment_since(customer.created, dice);
         shop.receipt(at, dice.word(&STORES), till, dice.pick(&PRODUCTS));
     }
@@ -78,11 +69,7 @@ fn staff_email(shop: &mut Shop, customers: &[Customer], dice: &mut Dice) {
 
 /// Somebody who reads the newsletter on a phone and maybe at home.
 fn reader(shop: &mut Shop, index: u32, dice: &mut Dice) {
-    let first_name = dice.word(if index.is_multiple_of(2) {
-        &WOMEN
-    } else {
-        &MEN
-    });
+    let first_name = dice.word(if index.is_multiple_of(2) { &WOMEN } else { &MEN });
     let email = format!("{}.{}@courriel.example", ascii(first_name), 100 + index);
     let ip = home_ip(dice);
     let browsers = ["smartphone", "desktop"].map(|kind| own_browser(kind, &ip, dice));

@@ -47,11 +47,7 @@ fn household(shop: &mut Shop, members: u64, dice: &mut Dice) {
         last_name: dice.word(&LAST),
         street: format!("{} {}", dice.between(1, 120), dice.word(&STREETS)),
         town,
-        landline: if dice.chance(650) {
-            landline
-        } else {
-            String::new()
-        },
+        landline: if dice.chance(650) { landline } else { String::new() },
         shared: [own_browser(kind, &ip, dice), own_browser(kind, &ip, dice)],
         ip,
     };
@@ -67,18 +63,9 @@ fn customer(shop: &Shop, home: &Home, member: u64, couple: bool, dice: &mut Dice
     let id = (last + 1).max(FIRST_ID);
     let woman = member == 0 && dice.chance(600) || member == 1 && dice.chance(400);
     let first_name = dice.word(if woman { &WOMEN } else { &MEN });
-    let last_name = if member == 0 || dice.chance(600) {
-        home.last_name
-    } else {
-        dice.word(&LAST)
-    };
+    let last_name = if member == 0 || dice.chance(600) { home.last_name } else { dice.word(&LAST) };
     let name = format!("{}.{}{}", ascii(first_name), ascii(last_name), id % 100);
-    let provider = dice.word(&[
-        "mail.example",
-        "poste.example",
-        "boite.example",
-        "courrier.example",
-    ]);
+    let provider = dice.word(&["mail.example", "poste.example", "boite.example", "courrier.example"]);
     let email = match dice.below(1000) {
         0..=9 => "null".into(),
         10..=79 => String::new(),
@@ -102,25 +89,13 @@ fn customer(shop: &Shop, home: &Home, member: u64, couple: bool, dice: &mut Dice
         born: date(1940, 1, 1) + dice.below(67 * 365) as i64 * DAY,
         email,
         mobile,
-        home_phone: if dice.chance(750) {
-            home.landline.clone()
-        } else {
-            String::new()
-        },
-        login: if dice.chance(820) {
-            name
-        } else {
-            String::new()
-        },
+        home_phone: if dice.chance(750) { home.landline.clone() } else { String::new() },
+        login: if dice.chance(820) { name } else { String::new() },
         street: home.street.clone(),
         postal_code: home.town.1.into(),
         city: home.town.2.into(),
         country: home.town.0.into(),
-        marital_status: if couple {
-            "married"
-        } else {
-            dice.word(&["single", "widowed", ""])
-        },
+        marital_status: if couple { "married" } else { dice.word(&["single", "widowed", ""]) },
         profession: dice.word(&["", "", "teacher", "nurse", "engineer", "farmer", "retired"]),
         created,
         updated: created + dice.below(((END - created) / DAY) as u64) as i64 * DAY,
@@ -142,27 +117,12 @@ impl<'a> Person<'a> {
     fn new(customer: &'a Customer, home: &'a Home, member: u64, dice: &mut Dice) -> Self {
         let phone = [(); 3].map(|()| own_browser("smartphone", &home.ip, dice));
         let app = dice.chance(300).then(|| Installation {
-            mobile_ad_id: if dice.chance(500) {
-                uuid(dice)
-            } else {
-                String::new()
-            },
+            mobile_ad_id: if dice.chance(500) { uuid(dice) } else { String::new() },
             ip: home.ip.clone(),
             ..installation(&format!("{:016X}", dice.bits()))
         });
-        let card = if dice.chance(650) {
-            card(customer.id)
-        } else {
-            String::new()
-        };
-        Person {
-            customer,
-            home,
-            shares: if member == 0 { 450 } else { 100 },
-            phone,
-            app,
-            card,
-        }
+        let card = if dice.chance(650) { card(customer.id) } else { String::new() };
+        Person { customer, home, shares: if member == 0 { 450 } else { 100 }, phone, app, card }
     }
 
     fn live(&self, shop: &mut Shop, dice: &mut Dice) {
@@ -180,46 +140,25 @@ impl<'a> Person<'a> {
         for _ in 0..dice.heavy_tail(40) + 3 {
             let at = moment(dice);
             if let (Some(app), true) = (&self.app, dice.chance(400)) {
-                let login = if at > *created && dice.chance(500) {
-                    login
-                } else {
-                    ""
-                };
+                let login = if at > *created && dice.chance(500) { login } else { "" };
                 shop.app(at, app, login, dice.pick(&PRODUCTS));
                 continue;
             }
-            let login = if at > *created && dice.chance(350) {
-                login
-            } else {
-                ""
-            };
+            let login = if at > *created && dice.chance(350) { login } else { "" };
             shop.visit(at, self.browser(at, dice), login, dice.pick(&PRODUCTS));
         }
         if has_email && dice.chance(450) {
             let subscribed = moment(dice);
             let (email, first_name) = (&self.customer.email, &self.customer.first_name);
-            shop.subscribe(
-                subscribed,
-                email,
-                first_name,
-                self.browser(subscribed, dice),
-            );
+            shop.subscribe(subscribed, email, first_name, self.browser(subscribed, dice));
             for _ in 0..dice.below(8) {
                 let at = moment_since(subscribed, dice);
                 shop.open(at, email, self.browser(at, dice));
             }
         }
         if has_email && dice.chance(80) {
-            let issuer = if dice.chance(500) {
-                CERTIFIED_ISSUER
-            } else {
-                OPEN_ISSUER
-            };
-            let subject = format!(
-                "{}-{:04x}",
-                ascii(&self.customer.last_name),
-                dice.below(1 << 16)
-            );
+            let issuer = if dice.chance(500) { CERTIFIED_ISSUER } else { OPEN_ISSUER };
+            let subject = format!("{}-{:04x}", ascii(&self.customer.last_name), dice.below(1 << 16));
             for _ in 0..dice.between(1, 6) {
                 let at = moment(dice);
                 let email = &self.customer.email;
@@ -234,34 +173,17 @@ impl<'a> Person<'a> {
             for _ in 0..dice.heavy_tail(8) {
                 let till = AtTill {
                     card: &self.card,
-                    email: if dice.chance(150) {
-                        &customer.email
-                    } else {
-                        ""
-                    },
-                    phone: if dice.chance(80) {
-                        &customer.mobile
-                    } else {
-                        ""
-                    },
+                    email: if dice.chance(150) { &customer.email } else { "" },
+                    phone: if dice.chance(80) { &customer.mobile } else { "" },
                 };
-                shop.receipt(
-                    self.moment(dice),
-                    dice.word(&STORES),
-                    till,
-                    dice.pick(&PRODUCTS),
-                );
+                shop.receipt(self.moment(dice), dice.word(&STORES), till, dice.pick(&PRODUCTS));
             }
         }
         if customer.email.contains('@') && dice.chance(400) {
             let account = format!("88{:07}", customer.id);
             for _ in 0..dice.heavy_tail(4) {
                 let product: &Product = dice.pick(&PRODUCTS);
-                let instalments = if product.cents > 20_000 && dice.chance(600) {
-                    4
-                } else {
-                    1
-                };
+                let instalments = if product.cents > 20_000 && dice.chance(600) { 4 } else { 1 };
                 shop.order(
                     self.moment(dice),
                     Order {
@@ -271,11 +193,7 @@ impl<'a> Person<'a> {
                         phone: &customer.mobile,
                         product,
                         instalments,
-                        method: if instalments > 1 {
-                            "instalments"
-                        } else {
-                            "card"
-                        },
+                        method: if instalments > 1 { "instalments" } else { "card" },
                         account: &account,
                     },
                 );
@@ -291,29 +209,13 @@ impl<'a> Person<'a> {
             } else {
                 "anonymous".into()
             };
-            let number = if dice.chance(600) {
-                customer.number()
-            } else {
-                String::new()
-            };
+            let number = if dice.chance(600) { customer.number() } else { String::new() };
             let caller = Caller {
-                phone: if customer.mobile.is_empty() {
-                    ""
-                } else {
-                    &phone
-                },
-                email: if dice.chance(300) {
-                    &customer.email
-                } else {
-                    ""
-                },
+                phone: if customer.mobile.is_empty() { "" } else { &phone },
+                email: if dice.chance(300) { &customer.email } else { "" },
                 customer_number: if dice.chance(40) { "unknown" } else { &number },
             };
-            shop.call(
-                self.moment(dice),
-                caller,
-                dice.word(&["delivery", "invoice", "advice"]),
-            );
+            shop.call(self.moment(dice), caller, dice.word(&["delivery", "invoice", "advice"]));
         }
     }
 
@@ -325,11 +227,7 @@ impl<'a> Person<'a> {
     /// The phone, whose browser forgets twice, or the device at home, which forgets once.
     fn browser(&self, at: i64, dice: &mut Dice) -> &Browser {
         let part = |parts: i64| ((at - START) * parts / (END - START)) as usize;
-        if dice.chance(self.shares) {
-            &self.home.shared[part(2)]
-        } else {
-            &self.phone[part(3)]
-        }
+        if dice.chance(self.shares) { &self.home.shared[part(2)] } else { &self.phone[part(3)] }
     }
 }
 

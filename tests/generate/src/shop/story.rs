@@ -14,11 +14,7 @@ pub fn customer(id: u32, first_name: &str, last_name: &str) -> Customer {
         first_name: first_name.into(),
         last_name: last_name.into(),
         gender: "f",
-        born: date(
-            1960 + i64::from(id * 7 % 40),
-            1 + i64::from(id % 12),
-            1 + i64::from(id % 28),
-        ),
+        born: date(1960 + i64::from(id * 7 % 40), 1 + i64::from(id % 12), 1 + i64::from(id % 28)),
         email: format!("{name}@mail.example"),
         mobile: mobile(id),
         login: name,
@@ -58,30 +54,19 @@ pub fn card(id: u32) -> String {
 pub fn browser(cookie: &str, device_kind: &'static str) -> Browser {
     let sum: u32 = cookie.bytes().map(u32::from).sum();
     let ip = format!("82.64.{}.{}", sum % 199 + 1, sum * 7 % 250 + 1);
-    Browser {
-        cookie: cookie.into(),
-        device_kind,
-        ip,
-    }
+    Browser { cookie: cookie.into(), device_kind, ip }
 }
 
 impl Browser {
     /// The same browser behind the line of a household.
     pub fn behind(self, ip: &str) -> Self {
-        Browser {
-            ip: ip.into(),
-            ..self
-        }
+        Browser { ip: ip.into(), ..self }
     }
 }
 
 pub fn installation(id: &str) -> Installation {
     let ip = browser(id, "").ip;
-    Installation {
-        id: id.into(),
-        mobile_ad_id: String::new(),
-        ip,
-    }
+    Installation { id: id.into(), mobile_ad_id: String::new(), ip }
 }
 
 /// A moment on a date, between nine in the morning and nine in the evening.
@@ -117,30 +102,14 @@ impl Shop {
 
     pub fn buys_with_card(&mut self, times: &[i64], store: &str, card: &str) {
         for &at in times {
-            self.receipt(
-                at,
-                store,
-                AtTill {
-                    card,
-                    ..AtTill::default()
-                },
-                shelf(at),
-            );
+            self.receipt(at, store, AtTill { card, ..AtTill::default() }, shelf(at));
         }
     }
 
     /// Calls in which the caller tells the customer number.
     pub fn calls(&mut self, times: &[i64], phone: &str, customer_number: &str, topic: &str) {
         for &at in times {
-            self.call(
-                at,
-                Caller {
-                    phone,
-                    customer_number,
-                    ..Caller::default()
-                },
-                topic,
-            );
+            self.call(at, Caller { phone, customer_number, ..Caller::default() }, topic);
         }
     }
 }

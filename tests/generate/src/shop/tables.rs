@@ -92,8 +92,7 @@ pub struct Shop {
 impl Shop {
     pub fn store_card(&mut self, card: &str, customer: u32, issued: i64) {
         let issued_on = crate::clock::date_text(issued);
-        self.store_cards
-            .push((issued, vec![card.into(), customer.to_string(), issued_on]));
+        self.store_cards.push((issued, vec![card.into(), customer.to_string(), issued_on]));
     }
 
     /// A page view, signed in when `login` is not empty.
@@ -143,27 +142,14 @@ impl Shop {
     pub fn call(&mut self, at: i64, caller: Caller, topic: &str) {
         self.calls.push((
             at,
-            vec![
-                caller.phone.into(),
-                caller.email.into(),
-                caller.customer_number.into(),
-                topic.into(),
-            ],
+            vec![caller.phone.into(), caller.email.into(), caller.customer_number.into(), topic.into()],
         ));
     }
 
     /// An order and its payments, one a month. It gets its number when the tables are written.
     pub fn order(&mut self, at: i64, order: Order) {
         let number = self.orders.len().to_string();
-        let Customer {
-            first_name,
-            last_name,
-            street,
-            postal_code,
-            city,
-            country,
-            ..
-        } = order.who;
+        let Customer { first_name, last_name, street, postal_code, city, country, .. } = order.who;
         self.orders.push((
             at,
             vec![
@@ -206,12 +192,7 @@ impl Shop {
     pub fn subscribe(&mut self, at: i64, email: &str, first_name: &str, browser: &Browser) {
         self.subscriptions.push((
             at,
-            vec![
-                email.into(),
-                first_name.into(),
-                browser.cookie.clone(),
-                browser.device_kind.into(),
-            ],
+            vec![email.into(), first_name.into(), browser.cookie.clone(), browser.device_kind.into()],
         ));
     }
 
@@ -220,12 +201,7 @@ impl Shop {
         let campaign = format!("newsletter {}", &crate::clock::date_text(at)[..7]);
         self.opens.push((
             at,
-            vec![
-                email.into(),
-                browser.cookie.clone(),
-                browser.device_kind.into(),
-                campaign,
-            ],
+            vec![email.into(), browser.cookie.clone(), browser.device_kind.into(), campaign],
         ));
     }
 

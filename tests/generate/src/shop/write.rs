@@ -26,45 +26,13 @@ const CUSTOMER: [&str; 17] = [
     "updated_at",
 ];
 const STORE_CARD: [&str; 3] = ["card_number", "customer_id", "issued_on"];
-const WEB_EVENT: [&str; 8] = [
-    "event_id",
-    "at",
-    "cookie",
-    "device_kind",
-    "login",
-    "ip",
-    "page",
-    "category",
-];
-const APP_EVENT: [&str; 8] = [
-    "event_id",
-    "at",
-    "installation_id",
-    "mobile_ad_id",
-    "device_kind",
-    "login",
-    "ip",
-    "category",
-];
-const RECEIPT: [&str; 9] = [
-    "receipt_id",
-    "at",
-    "store",
-    "loyalty_card",
-    "email",
-    "phone",
-    "product",
-    "category",
-    "amount",
-];
-const CALL: [&str; 6] = [
-    "call_id",
-    "at",
-    "caller_phone",
-    "email",
-    "customer_number",
-    "topic",
-];
+const WEB_EVENT: [&str; 8] =
+    ["event_id", "at", "cookie", "device_kind", "login", "ip", "page", "category"];
+const APP_EVENT: [&str; 8] =
+    ["event_id", "at", "installation_id", "mobile_ad_id", "device_kind", "login", "ip", "category"];
+const RECEIPT: [&str; 9] =
+    ["receipt_id", "at", "store", "loyalty_card", "email", "phone", "product", "category", "amount"];
+const CALL: [&str; 6] = ["call_id", "at", "caller_phone", "email", "customer_number", "topic"];
 const ORDER: [&str; 15] = [
     "order_id",
     "ordered_at",
@@ -92,32 +60,11 @@ const PAYMENT: [&str; 8] = [
     "amount",
     "method",
 ];
-const SUBSCRIPTION: [&str; 6] = [
-    "subscription_id",
-    "subscribed_at",
-    "email",
-    "first_name",
-    "cookie",
-    "device_kind",
-];
-const OPEN: [&str; 6] = [
-    "open_id",
-    "at",
-    "email",
-    "cookie",
-    "device_kind",
-    "campaign",
-];
-const OPENID_LOGIN: [&str; 8] = [
-    "login_id",
-    "at",
-    "issuer",
-    "subject",
-    "email",
-    "cookie",
-    "device_kind",
-    "ip",
-];
+const SUBSCRIPTION: [&str; 6] =
+    ["subscription_id", "subscribed_at", "email", "first_name", "cookie", "device_kind"];
+const OPEN: [&str; 6] = ["open_id", "at", "email", "cookie", "device_kind", "campaign"];
+const OPENID_LOGIN: [&str; 8] =
+    ["login_id", "at", "issuer", "subject", "email", "cookie", "device_kind", "ip"];
 
 /// Writes every table into a folder.
 pub fn write(mut shop: Shop, folder: &Path) -> io::Result<()> {
@@ -154,9 +101,7 @@ fn number_orders(shop: &mut Shop) {
         row[0] = numbers[index].clone();
     }
     for (_, row) in &mut shop.payments {
-        let index: usize = row[0]
-            .parse()
-            .expect("a payment is pushed with its order's index");
+        let index: usize = row[0].parse().expect("a payment is pushed with its order's index");
         row[0] = numbers[index].clone();
     }
 }

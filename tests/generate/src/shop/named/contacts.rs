@@ -17,31 +17,11 @@ pub fn couples_phone(shop: &mut Shop) {
         updated: on(2026, 2, 10),
         ..customer(id, first_name, "Fontaine")
     };
-    let adele = Customer {
-        profession: "architect",
-        ..at_home(1003, "Adèle")
-    };
-    let bruno = Customer {
-        gender: "m",
-        profession: "baker",
-        ..at_home(1004, "Bruno")
-    };
-    shop.calls(
-        &[on(2026, 3, 2), on(2026, 6, 18)],
-        "+33199004567",
-        "1003",
-        "delivery",
-    );
-    shop.calls(
-        &[on(2026, 3, 20), on(2026, 6, 2)],
-        "+33199004567",
-        "1004",
-        "complaint",
-    );
-    let nobody = Caller {
-        phone: "+33199004567",
-        ..Caller::default()
-    };
+    let adele = Customer { profession: "architect", ..at_home(1003, "Adèle") };
+    let bruno = Customer { gender: "m", profession: "baker", ..at_home(1004, "Bruno") };
+    shop.calls(&[on(2026, 3, 2), on(2026, 6, 18)], "+33199004567", "1003", "delivery");
+    shop.calls(&[on(2026, 3, 20), on(2026, 6, 2)], "+33199004567", "1004", "complaint");
+    let nobody = Caller { phone: "+33199004567", ..Caller::default() };
     shop.call(on(2026, 9, 5), nobody, "opening hours");
     for (person, cookie) in [(&adele, "ck-adele-phone"), (&bruno, "ck-bruno-phone")] {
         let times = every(30, (2025, 2, 1), (2026, 10, 15));
@@ -66,18 +46,8 @@ pub fn recycled_number(shop: &mut Shop) {
         updated: on(2026, 1, 15),
         ..customer(1010, "Driss", "Amrani")
     };
-    shop.calls(
-        &[on(2025, 1, 28), on(2025, 2, 11)],
-        &caller_id(1777),
-        "1009",
-        "invoice",
-    );
-    shop.calls(
-        &[on(2026, 3, 9), on(2026, 7, 21)],
-        &caller_id(1777),
-        "1010",
-        "delivery",
-    );
+    shop.calls(&[on(2025, 1, 28), on(2025, 2, 11)], &caller_id(1777), "1009", "invoice");
+    shop.calls(&[on(2026, 3, 9), on(2026, 7, 21)], &caller_id(1777), "1010", "delivery");
     shop.visits(
         &every(50, (2025, 1, 10), (2026, 9, 30)),
         &browser("ck-solange-desktop", "desktop"),
@@ -92,11 +62,7 @@ pub fn two_cards(shop: &mut Shop) {
     let second = "2990000091013";
     shop.store_card(&card(1013), 1013, victoire.created);
     shop.store_card(second, 1013, on(2025, 9, 12));
-    shop.buys_with_card(
-        &every(30, (2025, 2, 1), (2026, 10, 1)),
-        "Nantes",
-        &card(1013),
-    );
+    shop.buys_with_card(&every(30, (2025, 2, 1), (2026, 10, 1)), "Nantes", &card(1013));
     shop.buys_with_card(&every(55, (2025, 9, 12), (2026, 10, 1)), "Nantes", second);
     shop.customers.push(victoire);
 }
@@ -117,30 +83,14 @@ pub fn junk_values(shop: &mut Shop) {
     for person in [&honore, &iris] {
         let (id, phone, card) = (person.id, caller_id(person.id), card(person.id));
         shop.store_card(&card, id, person.created);
-        let till = AtTill {
-            card: &card,
-            email: "test@test.com",
-            ..AtTill::default()
-        };
+        let till = AtTill { card: &card, email: "test@test.com", ..AtTill::default() };
         shop.receipt(on(2026, 3, 3), "Lille", till, &COFFEE);
-        let unknown = Caller {
-            phone: &phone,
-            customer_number: "unknown",
-            email: "null",
-        };
+        let unknown = Caller { phone: &phone, customer_number: "unknown", email: "null" };
         shop.call(on(2026, 5, 11), unknown, "delivery");
-        let withheld = Caller {
-            phone: "anonymous",
-            customer_number: &person.number(),
-            email: "",
-        };
+        let withheld = Caller { phone: "anonymous", customer_number: &person.number(), email: "" };
         shop.call(on(2026, 5, 12), withheld, "delivery");
     }
-    let typo = Caller {
-        phone: "abc",
-        customer_number: "1014",
-        email: "",
-    };
+    let typo = Caller { phone: "abc", customer_number: "1014", email: "" };
     shop.call(on(2026, 8, 19), typo, "invoice");
     shop.customers.extend([honore, iris]);
 }
@@ -167,11 +117,7 @@ pub fn openid(shop: &mut Shop) {
 
 /// Hugo buys a washing machine in four instalments, and detergent ever since.
 pub fn instalments(shop: &mut Shop) {
-    let hugo = Customer {
-        gender: "m",
-        profession: "mason",
-        ..customer(1018, "Hugo", "Castellan")
-    };
+    let hugo = Customer { gender: "m", profession: "mason", ..customer(1018, "Hugo", "Castellan") };
     let order = |product, instalments| Order {
         customer: Some(1018),
         who: &hugo,
@@ -179,11 +125,7 @@ pub fn instalments(shop: &mut Shop) {
         phone: "+33 6 00 00 10 18",
         product,
         instalments,
-        method: if instalments > 1 {
-            "instalments"
-        } else {
-            "card"
-        },
+        method: if instalments > 1 { "instalments" } else { "card" },
         account: "880001018",
     };
     shop.order(on(2026, 3, 14), order(&WASHING_MACHINE, 4));
@@ -247,11 +189,7 @@ pub fn abroad(shop: &mut Shop) {
             account: "880001019",
         },
     );
-    let call = Caller {
-        phone: "+49 176 04069019",
-        email: &greta.email,
-        ..Caller::default()
-    };
+    let call = Caller { phone: "+49 176 04069019", email: &greta.email, ..Caller::default() };
     shop.call(on(2026, 2, 20), call, "delivery");
     shop.customers.push(greta);
 }

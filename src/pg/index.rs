@@ -1,0 +1,83 @@
+//! Building a table's indexes anew, in bulk, without keeping readers away.
+//!
+//! Filling an index row by row takes three to four times as long as building it from a full
+//! table. So a backfill that brings more rows than there are leaves the indexes alone while it
+//! writes, builds new ones beside the old ones (which readers go on using, and in which they miss
+//! nothing: the new rows are not theirs to see yet), and puts them in place at the very end.
+
+use super::cursor::Row;
+use super::{spi, transaction};
+use pgrx::pg_sys;
+use std::time::Duration;
+
+/// An index as the catalog describes it.
+struct Index {
+    name: String,
+    /// CREATE INDEX statement up to the name, and from `ON` on.
+    head: &'static str,
+    tail: String,
+    /// Name and kind of the constraint that rests on it.
+    constraint: Option<(String, &'static str)>,
+}
+
+impl Index {
+    fn from_row(row: &Row) -> Self {
+        let text = |column| row.text(column).unwrap_or_default().to_owned();
+        let definition = text(1);
+        let tail = definition.split_once(" ON ").map_or(String::new(), |(_, tail)| tail.to_owned());
+        let head =
+            if definition.starts_with("CREATE UNIQUE") { "CREATE UNIQUE INDEX" } else { "CREATE INDEX" };
+        let kind = match row.text(3) {
+            Some("p") => Some("PRIMARY KEY"),
+            Some("u") => Some("UNIQUE"),
+            _ => None,
+        };
+        Index { name: text(0), head, tail, constraint: kind.map(|kind| (text(2), kind)) }
+    }
+}
+
+/// Builds all indexes of a table of this extension anew. The graph is locked.
+pub fn rebuild(table: &str) {
+    let oid = transaction::relation(table);
+    let indexes = transaction::with_snapshot(|| {
+        spi::all(
+            "SELECT c.relname::text, pg_get_indexdef(i.indexrelid), k.conname::text, k.contype::text
+             FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
+             LEFT JOIN pg_constraint AS k ON k.conindid = i.indexrelid AND k.contype IN ('p', 'u')
+             WHERE i.indrelid = $1 ORDER BY c.relname",
+            &[oid.into()],
+            Index::from_row,
+        )
+    });
+    for Index { name, head, tail, .. } in &indexes {
+        spi::run(&format!("{head} {name}_new ON {tail}"), &[]);
+    }
+    lock_without_queueing(oid);
+    for Index { name, constraint, .. } in &indexes {
+        let (table, new) = (format!("identity_resolve.{table}"), format!("identity_resolve.{name}_new"));
+        let statements = match constraint {
+            Some((constraint, kind)) => vec![
+                format!("ALTER TABLE {table} DROP CONSTRAINT {constraint}"),
+                format!("ALTER INDEX {new} RENAME TO {name}"),
+                format!("ALTER TABLE {table} ADD CONSTRAINT {constraint} {kind} USING INDEX {name}"),
+            ],
+            None => vec![
+                format!("DROP INDEX identity_resolve.{name}"),
+                format!("ALTER INDEX {new} RENAME TO {name}"),
+            ],
+        };
+        for statement in statements {
+            spi::run(&statement, &[]);
+        }
+    }
+}
+
+/// Takes the lock that replacing an index needs, until the end of the transaction, which is near.
+/// It never waits in the queue, where it would hold up every reader behind one that takes long.
+fn lock_without_queueing(table: pg_sys::Oid) {
+    // SAFETY: locks a table that exists.
+    while !unsafe { pg_sys::ConditionalLockRelationOid(table, pg_sys::AccessExclusiveLock as _) } {
+        transaction::check_for_cancel();
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}

@@ -1,0 +1,28 @@
+-- An empty record of a run.
+
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS pgrouting CASCADE;
+DROP TABLE IF EXISTS measurement, memory, accuracy, look_up;
+
+CREATE TABLE measurement (
+    rows bigint,
+    round int,
+    contestant text,
+    part text, -- null: all of it
+    seconds float8
+);
+
+CREATE TABLE memory (rows bigint, peak_kb bigint, peak_anonymous_kb bigint);
+
+-- Counts of pairs of identifiers that a method put together.
+CREATE TABLE accuracy (
+    rows bigint,
+    method text,
+    pairs float8,
+    known_pairs float8, -- both in the truth
+    right_pairs float8,
+    true_pairs float8,
+    largest bigint
+);
+
+CREATE TABLE look_up (mode text, clients int, round int, contestant text, rate float8);
