@@ -15,7 +15,7 @@ demo test install lint:
 	@tests/bin/$@
 
 bench:
-	@tests/bin/setup bench && tests/bin/install && tests/bench/run
+	@tests/bin/setup bench && tests/bin/install && tests/bin/bench
 
 stop:
 	@tests/bin/cluster stop --all

@@ -51,23 +51,22 @@ CREATE FUNCTION identity_resolve.candidates(identifier text, OUT profile uuid, O
             SELECT i.* FROM identity_resolve.identifier AS i
             WHERE i.identifier = identity_resolve.canonical_identifier(candidates.identifier)
         ), claim AS (
-            -- The strongest claim has weight 1; only shares matter.
+            -- Relative to the strongest claim: only shares matter.
             SELECT a.profile, l.held_reason,
                    identity_resolve.evidence_weight(l.evidence, max(identity_resolve.evidence_last(l.evidence)) OVER ()) AS weight
             FROM it
             JOIN identity_resolve.link AS l ON l.b = it.id
             JOIN identity_resolve.identifier AS a ON a.id = l.a
             WHERE a.profile IS NOT NULL
-        ), share AS (
-            SELECT c.profile, sum(c.weight) / nullif(sum(sum(c.weight)) OVER (), 0) AS share,
-                   min(c.held_reason) AS held_reason
-            FROM claim AS c GROUP BY c.profile
+            UNION ALL
+            -- Its own profile is a candidate without any claim.
+            SELECT it.profile, NULL, 0 FROM it WHERE it.profile IS NOT NULL
         )
-        SELECT coalesce(s.profile, it.profile), coalesce(s.share, CASE WHEN it.profile IS NOT NULL THEN 1 ELSE 0 END),
-               CASE WHEN it.profile = coalesce(s.profile, it.profile) THEN 'member'
-                    ELSE coalesce(s.held_reason::text, it.standing::text) END
-        FROM it LEFT JOIN share AS s ON true
-        WHERE coalesce(s.profile, it.profile) IS NOT NULL
+        SELECT c.profile,
+               coalesce(sum(c.weight) / nullif(sum(sum(c.weight)) OVER (), 0), 1),
+               CASE WHEN c.profile = it.profile THEN 'member' ELSE min(c.held_reason)::text END
+        FROM claim AS c CROSS JOIN it
+        GROUP BY c.profile, it.profile
         ORDER BY 2 DESC, 1
     $$;
 COMMENT ON FUNCTION identity_resolve.candidates(text) IS
@@ -139,11 +138,19 @@ CREATE FUNCTION identity_resolve.running(OUT pid int, OUT source oid, OUT phase 
     RETURNS SETOF record
     LANGUAGE sql VOLATILE ROWS 3 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS $$
-        -- The slot that COPY reports in, marked by a number of our own.
+        -- The slot that COPY reports in, marked by a number of our own; while indexes are built
+        -- PostgreSQL reports in that slot itself.
         SELECT s.pid, s.param17::oid, s.param12::int, s.param13, s.param14,
                'epoch'::timestamptz + s.param15 * interval '1 microsecond',
                'epoch'::timestamptz + s.param16 * interval '1 microsecond'
         FROM pg_stat_get_progress_info('COPY') AS s
-        WHERE s.param11 = 7306934700485277554 AND s.datid = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
+        JOIN pg_database AS d ON d.oid = s.datid AND d.datname = current_database()
+        WHERE s.param11 = 7306934700485277554
+        UNION ALL
+        SELECT s.pid, 0::oid, 5, s.param13, s.param12, a.query_start, a.query_start
+        FROM pg_stat_get_progress_info('CREATE INDEX') AS s
+        JOIN pg_stat_activity AS a ON a.pid = s.pid
+        JOIN pg_database AS d ON d.oid = s.datid AND d.datname = current_database()
+        WHERE s.relid IN ('identity_resolve.identifier'::regclass, 'identity_resolve.link'::regclass)
     $$;
 COMMENT ON FUNCTION identity_resolve.running() IS 'Long work under way in this database; see the view progress';

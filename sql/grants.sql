@@ -26,6 +26,7 @@ BEGIN
         ('identity_resolve.identifier_id', ''),
         ('identity_resolve.link', ''),
         ('identity_resolve.former_member', ''),
+        ('identity_resolve.trait', ''),
         ('identity_resolve.rejection', '')
     LOOP
         PERFORM pg_catalog.pg_extension_config_dump(name::regclass, filter);

@@ -50,6 +50,30 @@ COMMENT ON TABLE identity_resolve.former_member IS 'Profile ids that are no long
 COMMENT ON COLUMN identity_resolve.former_member.profile IS 'The retired id';
 COMMENT ON COLUMN identity_resolve.former_member.identifier IS 'An identifier that had it';
 
+-- Every change of the graph takes its turn here. Under REPEATABLE READ and SERIALIZABLE, one that
+-- could not see another's result fails with a serialization error instead of building on old data.
+CREATE TABLE identity_resolve.revision (
+    one_row boolean PRIMARY KEY DEFAULT true CHECK (one_row),
+    number bigint NOT NULL DEFAULT 0
+);
+INSERT INTO identity_resolve.revision DEFAULT VALUES;
+COMMENT ON TABLE identity_resolve.revision IS 'One row: locked while the graph is changed';
+COMMENT ON COLUMN identity_resolve.revision.one_row IS 'Keeps the table at one row';
+COMMENT ON COLUMN identity_resolve.revision.number IS 'How many transactions have changed the graph';
+
+CREATE TABLE identity_resolve.trait (
+    identifier bigint NOT NULL,
+    name text NOT NULL,
+    value jsonb NOT NULL,
+    seen_on date NOT NULL,
+    PRIMARY KEY (identifier, name)
+);
+COMMENT ON TABLE identity_resolve.trait IS 'Traits that identify() was told; those of sources are read there';
+COMMENT ON COLUMN identity_resolve.trait.identifier IS 'The strongest identifier of the sighting';
+COMMENT ON COLUMN identity_resolve.trait.name IS 'The trait, such as first_name';
+COMMENT ON COLUMN identity_resolve.trait.value IS 'Its latest value';
+COMMENT ON COLUMN identity_resolve.trait.seen_on IS 'UTC day of the sighting';
+
 CREATE TABLE identity_resolve.rejection (
     source int NOT NULL REFERENCES identity_resolve.source ON DELETE CASCADE,
     row_key text,

@@ -157,7 +157,7 @@ CREATE VIEW identity_resolve.progress AS
 SELECT r.pid,
        'backfill'::text AS operation,
        NULLIF(r.source, 0)::regclass AS source,
-       (ARRAY['reading', 'loading', 'solving', 'writing'])[r.phase] AS phase,
+       (ARRAY['reading', 'loading', 'solving', 'writing', 'indexing'])[r.phase] AS phase,
        r.done,
        NULLIF(r.total, 0) AS total,
        r.done / NULLIF(extract(epoch FROM clock_timestamp() - r.phase_started_at), 0)::float8 AS rate,
@@ -168,7 +168,7 @@ COMMENT ON VIEW identity_resolve.progress IS 'Long work under way in this databa
 COMMENT ON COLUMN identity_resolve.progress.pid IS 'Server process that does it';
 COMMENT ON COLUMN identity_resolve.progress.operation IS 'What is being done';
 COMMENT ON COLUMN identity_resolve.progress.source IS 'The source at hand; null while the work is on the whole graph';
-COMMENT ON COLUMN identity_resolve.progress.phase IS 'reading rows, loading the stored graph, solving, writing what changed';
+COMMENT ON COLUMN identity_resolve.progress.phase IS 'reading rows, loading the stored graph, solving, writing what changed, indexing';
 COMMENT ON COLUMN identity_resolve.progress.done IS 'Rows done in this phase';
 COMMENT ON COLUMN identity_resolve.progress.total IS 'Rows to do in this phase: an estimate while reading; null where unknown';
 COMMENT ON COLUMN identity_resolve.progress.rate IS 'Rows a second in this phase';

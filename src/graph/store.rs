@@ -688,6 +688,11 @@ impl Changes {
         &self.revived
     }
 
+    /// The canonical text of an identifier (a number of the graph).
+    pub fn text(&self, number: u32) -> &str {
+        self.graph.text(number)
+    }
+
     /// The profile of an identifier (a number of the graph), if it has one.
     pub fn profile(&self, number: u32) -> Option<Uuid> {
         Some(self.graph.nodes[number as usize].profile).filter(|id| !id.is_nil())

@@ -1,24 +1,25 @@
 //! One sighting: into the evidence, through the rule, and out as the profile it belongs to.
 
 use super::configuration;
-use super::{load, transaction, write};
+use super::{load, spi, transaction, write};
 use crate::error::{Error, shown};
 use crate::graph::rules::{Role, Rules};
 use crate::graph::{Day, Graph};
 use crate::source::sighting::{Observer, Sighting, Value};
 
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 const EXAMPLE: &str = "'{\"email\": \"ann@example.com\", \"cookie\": [\"c1\", \"c2\"]}'";
 
-/// Counts one sighting and returns whose it is: the profile of its strongest identifier that has
-/// one.
+/// Counts one sighting, keeps the traits with its strongest identifier, and returns whose it is:
+/// the profile of its strongest identifier that has one.
 pub fn identify(
     identifiers: &Json,
     day: Day,
     channel: Option<&str>,
     device_type: Option<&str>,
+    traits: &Map<String, Json>,
 ) -> Result<Option<Uuid>, Error> {
     let configuration = configuration::current()?;
     let rules = &configuration.rules;
@@ -60,8 +61,24 @@ pub fn identify(
         Ok(graph.settle(rules, former, Uuid::now_v7, &mut transaction::check_for_cancel)?)
     })?;
     let profile = seen.iter().find_map(|&number| changes.profile(number));
+    let strongest = changes.text(seen[0]).to_owned();
     write::write(changes, false);
+    keep_traits(&strongest, day, traits);
     Ok(profile)
+}
+
+/// Keeps traits with the identifier they were told of, unless newer ones are known.
+fn keep_traits(identifier: &str, day: Day, traits: &Map<String, Json>) {
+    for (name, value) in traits.iter().filter(|(_, value)| !value.is_null()) {
+        spi::run(
+            "INSERT INTO identity_resolve.trait AS t (identifier, name, value, seen_on)
+             SELECT i.id, $2, $3::jsonb, '1970-01-01'::date + $4
+             FROM identity_resolve.identifier AS i WHERE i.identifier = $1
+             ON CONFLICT (identifier, name) DO UPDATE
+             SET value = excluded.value, seen_on = excluded.seen_on WHERE t.seen_on <= excluded.seen_on",
+            &[identifier.into(), name.as_str().into(), value.to_string().into(), day.into()],
+        );
+    }
 }
 
 /// Type and text of each value of `{"email": "…", "cookie": ["…", "…"]}`.

@@ -152,6 +152,7 @@ fn delete_identifiers(ids: &[i64]) {
         "DELETE FROM identity_resolve.former_member WHERE identifier = ANY ($1)",
         &[ids.clone().into()],
     );
+    spi::run("DELETE FROM identity_resolve.trait WHERE identifier = ANY ($1)", &[ids.clone().into()]);
     spi::run("DELETE FROM identity_resolve.identifier WHERE id = ANY ($1)", &[ids.into()]);
 }
 

@@ -153,10 +153,11 @@ impl<'r> Observer<'r> {
             return self.intern(graph, type_index, &normalizer.canonical(text, region)?);
         }
         let place = self.recent_place(type_index, text, region);
-        if let Some(recent) = &self.recent[place] {
-            if recent.type_index == type_index && recent.region == region && *recent.text == *text {
-                return Ok(recent.identifier);
-            }
+        let same = |recent: &&Recent| {
+            recent.type_index == type_index && recent.region == region && *recent.text == *text
+        };
+        if let Some(recent) = self.recent[place].as_ref().filter(same) {
+            return Ok(recent.identifier);
         }
         let identifier = self.intern(graph, type_index, &normalizer.canonical(text, region)?)?;
         self.recent[place] = Some(Recent { type_index, region, text: text.into(), identifier });

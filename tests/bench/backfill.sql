@@ -6,7 +6,7 @@ CHECKPOINT;
 SELECT clock_timestamp() AS started \gset
 CALL identity_resolve.backfill('events');
 INSERT INTO measurement
-VALUES (:rows, :round, 'backfill', NULL, extract(epoch FROM clock_timestamp() - :'started'));
+VALUES (:rows, :trial, 'backfill', NULL, extract(epoch FROM clock_timestamp() - :'started'));
 
 INSERT INTO memory
 SELECT :rows, substring(pg_read_file('/proc/self/status') FROM 'VmHWM:\s*(\d+)')::bigint;

@@ -38,8 +38,8 @@ BEGIN
 END
 $$;
 INSERT INTO measurement
-VALUES (:rows, :round, 'limit', NULL, extract(epoch FROM clock_timestamp() - :'started'));
+VALUES (:rows, :trial, 'limit', NULL, extract(epoch FROM clock_timestamp() - :'started'));
 
-INSERT INTO measurement SELECT :rows, :round, 'limit', part, seconds FROM step;
+INSERT INTO measurement SELECT :rows, :trial, 'limit', part, seconds FROM step;
 SET client_min_messages = error;
 DROP SCHEMA least CASCADE;

@@ -13,5 +13,5 @@ CREATE UNIQUE INDEX ON mapping (identifier);
 CREATE INDEX ON mapping (component);
 
 INSERT INTO measurement
-VALUES (:rows, :round, 'pgrouting', NULL, extract(epoch FROM clock_timestamp() - :'started'));
+VALUES (:rows, :trial, 'pgrouting', NULL, extract(epoch FROM clock_timestamp() - :'started'));
 DROP TABLE mapping;

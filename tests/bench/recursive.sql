@@ -20,5 +20,5 @@ CREATE UNIQUE INDEX ON mapping (identifier);
 CREATE INDEX ON mapping (component);
 
 INSERT INTO measurement
-VALUES (:rows, :round, 'recursive', NULL, extract(epoch FROM clock_timestamp() - :'started'));
+VALUES (:rows, :trial, 'recursive', NULL, extract(epoch FROM clock_timestamp() - :'started'));
 DROP TABLE mapping;

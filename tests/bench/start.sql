@@ -6,7 +6,7 @@ DROP TABLE IF EXISTS measurement, memory, accuracy, look_up;
 
 CREATE TABLE measurement (
     rows bigint,
-    round int,
+    trial int, -- one after the other; what is compared has the same number
     contestant text,
     part text, -- null: all of it
     seconds float8

@@ -1,8 +1,9 @@
 //! Stable ids, over random histories of facts that come and go and configurations that change.
 
-use super::store::{Store, Way};
+use super::store::{Identifier, Store, Way};
 use super::world::{self, Dice, Fact, World, world};
 use super::{CASES, merges_only, toggle};
+use crate::graph::NO_DAY;
 use crate::graph::rules::Rules;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -52,7 +53,9 @@ fn undo(world: &World, rules: &Rules, dice: &mut Dice) {
     ] {
         let before = store.clone();
         store.change(rules, &there, Way::ALL[dice.roll(3)]);
-        let plain = merges_only(&before, &store) || merges_only(&store, &before);
+        // A profile of which nothing is left does not come back.
+        let kept = before.identifiers.keys().all(|row| store.identifiers.contains_key(row));
+        let plain = kept && (merges_only(&before, &store) || merges_only(&store, &before));
         store.change(rules, &back, Way::ALL[dice.roll(3)]);
         assert_eq!(store.verdict(), before.verdict());
         if plain {
@@ -154,11 +157,9 @@ impl History {
         for (id, had) in old.iter().filter(|(_, had)| had.is_disjoint(&regrouped)) {
             let parts = parts(after, had);
             let oldest = |part: &BTreeSet<i64>| {
-                let age = |row: &i64| (&after.identifiers[row].first_seen, &after.identifiers[row].text);
-                part.iter()
-                    .map(age)
-                    .min()
-                    .map(|(day, text)| (if *day == i32::MIN { i32::MAX } else { *day }, text.clone()))
+                // What was never seen is youngest.
+                let age = |row: &Identifier| (row.last_seen == NO_DAY, row.first_seen, row.text.clone());
+                part.iter().map(|row| age(&after.identifiers[row])).min()
             };
             let heir =
                 parts.iter().max_by_key(|(_, part)| (part.len(), std::cmp::Reverse(oldest(part))));

@@ -8,6 +8,7 @@ use crate::identifier::{BlockList, Normalizer};
 use proptest::prelude::*;
 use proptest::sample::select;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 const FIRST_DAY: Day = 20_000;
 
@@ -16,13 +17,21 @@ const FIRST_DAY: Day = 20_000;
 const STEP: Day = 15;
 
 /// What [`Rules`] are made of.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Configuration {
     pub types: Vec<IdentifierType>,
     pub device_types: Vec<DeviceType>,
     pub half_life: f64,
     /// Blocks the value `x` of every type.
     pub blocks: bool,
+}
+
+impl fmt::Debug for Configuration {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        writeln!(f, "half-life {}, blocks x: {}", self.half_life, self.blocks)?;
+        self.types.iter().try_for_each(|kind| writeln!(f, "{kind:?}"))?;
+        self.device_types.iter().try_for_each(|kind| writeln!(f, "{kind:?}"))
+    }
 }
 
 impl Configuration {
@@ -49,10 +58,18 @@ pub enum Fact {
 }
 
 /// A configuration and facts. No two facts but sightings concern the same pair in the same way.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct World {
     pub configuration: Configuration,
     pub facts: Vec<Fact>,
+}
+
+impl fmt::Debug for World {
+    /// Short enough to read when a property fails.
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        writeln!(f, "{:?}", self.configuration)?;
+        self.facts.iter().try_for_each(|fact| writeln!(f, "{fact:?}"))
+    }
 }
 
 impl World {
