@@ -19,6 +19,26 @@ COMMENT ON COLUMN identity_resolve.identifier.first_seen IS 'UTC day of its firs
 COMMENT ON COLUMN identity_resolve.identifier.last_seen IS 'UTC day of its last sighting; null without any';
 COMMENT ON COLUMN identity_resolve.identifier.evidence IS 'Sightings alone and as which device type, packed; read it with evidence()';
 
+CREATE FUNCTION identity_resolve.keep_used_type() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    -- keep_seeds() and remove_seed() only put a row in a row's place.
+    IF pg_trigger_depth() = 1 AND EXISTS (
+        SELECT FROM identity_resolve.identifier AS i
+        WHERE i.identifier >= OLD.name || ':' AND i.identifier < OLD.name || ';'
+    ) THEN
+        RAISE EXCEPTION 'identifier type "%" is in use', OLD.name
+            USING ERRCODE = 'dependent_objects_still_exist',
+                  DETAIL = 'There are identifiers of this type.',
+                  HINT = 'Drop or change the sources that map it, and backfill, first.';
+    END IF;
+    RETURN CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END;
+END $$;
+COMMENT ON FUNCTION identity_resolve.keep_used_type() IS
+    'Trigger: refuses to delete or rename an identifier type of which there are identifiers';
+CREATE TRIGGER keep_used_type BEFORE UPDATE OF name OR DELETE ON identity_resolve.identifier_type
+    FOR EACH ROW EXECUTE FUNCTION identity_resolve.keep_used_type();
+
 CREATE SEQUENCE identity_resolve.identifier_id OWNED BY identity_resolve.identifier.id;
 COMMENT ON SEQUENCE identity_resolve.identifier_id IS 'Numbers of identifiers';
 

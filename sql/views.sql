@@ -178,7 +178,6 @@ COMMENT ON COLUMN identity_resolve.progress.phase_started_at IS 'When this phase
 CREATE VIEW identity_resolve.stats AS
 WITH i AS (
     SELECT count(*) AS identifiers,
-           count(DISTINCT profile) AS profiles,
            count(*) FILTER (WHERE standing = 'shared') AS shared,
            count(*) FILTER (WHERE standing = 'expired') AS expired,
            count(*) FILTER (WHERE standing = 'too_common') AS too_common,
@@ -191,13 +190,13 @@ WITH i AS (
     SELECT count(*) AS sources, sum(rows_read) AS rows_read, sum(malformed) AS malformed, sum(blocked) AS left_out
     FROM identity_resolve.source
 ), p AS (
-    SELECT max(n) AS largest FROM (
+    SELECT count(*) AS profiles, max(n) AS largest FROM (
         SELECT count(*) AS n FROM identity_resolve.identifier WHERE profile IS NOT NULL GROUP BY profile) AS sizes
 )
 SELECT v.name, v.value::numeric AS value, v.meaning
 FROM i, l, s, p, LATERAL (VALUES
     ('identifiers', i.identifiers, 'identifiers ever seen'),
-    ('profiles', i.profiles, 'people'),
+    ('profiles', p.profiles, 'people'),
     ('largest_profile', coalesce(p.largest, 0), 'identifiers of the profile that has most'),
     ('links', l.links, 'pairs of identifiers with evidence'),
     ('links_in_force', l.links - l.held, 'links that hold their two ends in one profile'),

@@ -3,6 +3,12 @@
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS pgrouting CASCADE;
 DROP TABLE IF EXISTS measurement, memory, accuracy, look_up;
+DROP AGGREGATE IF EXISTS median(float8);
+
+CREATE OR REPLACE FUNCTION middle(float8[]) RETURNS float8
+    LANGUAGE sql IMMUTABLE
+    AS 'SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY x) FROM unnest($1) AS x';
+CREATE AGGREGATE median(float8) (SFUNC = array_append, STYPE = float8[], FINALFUNC = middle);
 
 CREATE TABLE measurement (
     rows bigint,

@@ -123,21 +123,12 @@ const VALUES: [&str; 4] = ["a", "b", "c", "x"];
 const SUBJECTS: [&str; 4] = ["good|a", "good|b", "bad|a", "x"];
 
 fn owner_share() -> impl Strategy<Value = Option<f64>> {
-    select(vec![
-        None,
-        Some(0.0),
-        Some(0.25),
-        Some(0.5),
-        Some(0.6),
-        Some(0.6),
-        Some(2.0 / 3.0),
-        Some(0.75),
-        Some(1.0),
-    ])
+    let shares = [0.3, 0.5, 0.6, 0.6, 2.0 / 3.0, 0.75, 1.0];
+    prop_oneof![1 => Just(None), 7 => select(shares.to_vec()).prop_map(Some)]
 }
 
 fn expired_before() -> impl Strategy<Value = Option<Day>> {
-    prop_oneof![4 => Just(None), 1 => (0..8).prop_map(|step| Some(FIRST_DAY + step * STEP))]
+    prop_oneof![12 => Just(None), 1 => (0..8).prop_map(|step| Some(FIRST_DAY + step * STEP))]
 }
 
 fn identifier_type(place: usize) -> impl Strategy<Value = IdentifierType> {
@@ -146,8 +137,8 @@ fn identifier_type(place: usize) -> impl Strategy<Value = IdentifierType> {
         8 => Just(usual), 1 => Just(Joins::Any), 1 => Just(Joins::Complementary), 1 => Just(Joins::Never)
     ];
     let max_links = match role {
-        Role::Contact | Role::Device => select(vec![None, None, Some(2), Some(3), Some(4)]),
-        _ => select(vec![None, None, None, None, Some(4)]),
+        Role::Contact | Role::Device => select(vec![None, None, None, None, Some(2), Some(3), Some(4)]),
+        _ => select(vec![None, None, None, None, None, None, Some(4)]),
     };
     (joins, any::<bool>(), max_links, owner_share(), 0..4i32, expired_before()).prop_map(
         move |(joins, larger, max_links, owner_share, shift, expired_before)| IdentifierType {
@@ -179,7 +170,7 @@ pub fn configuration() -> impl Strategy<Value = Configuration> {
     let types: Vec<_> = (0..TYPES.len()).map(identifier_type).collect();
     let device_types: Vec<_> = (0..DEVICE_TYPES.len()).map(device_type).collect();
     let half_life = select(vec![30.0, 60.0, 90.0]);
-    (types, device_types, half_life, any::<bool>()).prop_map(
+    (types, device_types, half_life, prop::bool::weighted(0.3)).prop_map(
         |(types, device_types, half_life, blocks)| Configuration {
             types,
             device_types,
@@ -198,25 +189,36 @@ pub fn other_decision(like: &Configuration, other: Configuration) -> Configurati
     changed
 }
 
+/// A place in the list of identifiers, whatever its length.
+fn place() -> impl Strategy<Value = usize> {
+    0..64usize
+}
+
 /// A sighting before it is known which identifiers there are: day, source, names, how often, and
 /// which identifiers, each with whether it is spelt in another way.
 type Draft = (Day, u32, usize, usize, usize, Vec<(usize, bool)>);
 
 fn draft() -> impl Strategy<Value = Draft> {
     let times = select(vec![1, 1, 1, 2, 3, 5]);
-    let identifiers = prop::collection::vec((0..64usize, any::<bool>()), 1..=4);
-    (0..8, 0..3u32, 0..4usize, 0..8usize, times, identifiers)
+    let identifiers = prop::collection::vec((place(), any::<bool>()), 1..=4);
+    (0..8, 0..3u32, 0..4usize, 0..9usize, times, identifiers)
 }
 
 /// A word of an operator or of matching: which two identifiers, and what it says.
 fn word() -> impl Strategy<Value = (usize, usize, usize)> {
-    (0..64usize, 0..64usize, 0..8usize)
+    (place(), place(), 0..8usize)
 }
 
 pub fn world() -> impl Strategy<Value = World> {
-    let identifiers = prop::collection::vec((select(KINDS.to_vec()), 0..VALUES.len()), 2..=14);
-    let drafts = prop::collection::vec(draft(), 1..=14);
-    let words = prop::collection::vec(word(), 0..=5);
+    // Few types, so that identifiers get into each other's way.
+    let kinds = prop::collection::vec(select(KINDS.to_vec()), 2..=6);
+    let identifiers = prop::collection::vec((place(), 0..VALUES.len()), 2..=14usize);
+    let identifiers = (kinds, identifiers).prop_map(|(kinds, identifiers)| {
+        let kind = |place: usize| kinds[place % kinds.len()];
+        identifiers.into_iter().map(|(place, value)| (kind(place), value)).collect::<Vec<_>>()
+    });
+    let drafts = prop::collection::vec(draft(), 1..=24);
+    let words = prop::collection::vec(word(), 0..=3);
     (configuration(), identifiers, drafts, words).prop_map(
         |(configuration, identifiers, drafts, words)| {
             let rules = configuration.rules();
@@ -250,7 +252,7 @@ fn sighting(draft: &Draft, identifiers: &[(u16, usize)]) -> Seen {
         source,
         day: FIRST_DAY + step * STEP,
         channel: ["", "web", "Web ", "store"][channel],
-        device_type: ["", "", "tablet", " Tablet", "smartphone", "kiosk", "fridge", "watch"]
+        device_type: ["", "", "", "tablet", " Tablet", "smartphone", "kiosk", "fridge", "watch"]
             [device_type],
         identifiers: places
             .iter()
