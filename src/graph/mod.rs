@@ -5,6 +5,7 @@
 //! The same code serves the whole graph (backfill) and one connected component (a live sighting),
 //! so both give the same result by construction. Nothing here knows PostgreSQL.
 
+mod changes;
 pub mod evidence;
 mod groups;
 mod intern;
@@ -15,12 +16,14 @@ mod properties;
 mod reference;
 pub mod rules;
 mod segment;
+mod settle;
 pub mod solver;
 pub mod stable_id;
 mod store;
 pub mod weight;
 
-pub use store::{Changes, Graph, IdentifierRow, LinkRow, NO_DAY, Replaced, StoreError};
+pub use changes::Changes;
+pub use store::{Graph, IdentifierRow, LinkRow, NO_DAY, Replaced, StoreError};
 
 /// A UTC calendar day, counted from 1970-01-01.
 pub type Day = i32;

@@ -111,6 +111,8 @@ pub struct Reader<'r> {
     key: Option<(u16, usize)>,
     /// Column of the query, and the name of the source's column.
     seen_at: Option<(usize, Time, String)>,
+    /// The day on which rows without a usable time count as seen.
+    undated: Day,
     kept: usize,
     /// Oid and size in blocks of each table that holds rows; none if these cannot be read apart.
     tables: Vec<(u32, i64)>,
@@ -142,6 +144,7 @@ impl<'r> Reader<'r> {
             region_of_source: rules.region,
             key: None,
             seen_at: None,
+            undated: source.attached_on,
             kept,
         };
         reader.plan(&columns)?;
@@ -176,6 +179,9 @@ impl<'r> Reader<'r> {
             Some(Field::Constant(code)) => self.region_of_source = Region::parse(code),
             Some(field) => self.region = Some(self.part("region", field)),
             None => {}
+        }
+        if let Some(Field::Constant(text)) = &mapping.seen_at {
+            self.undated = source::constant_day(text)?;
         }
         if let Some(Field::Column(name)) = &mapping.seen_at {
             let column = columns.iter().find(|column| column.name == *name);
@@ -349,7 +355,7 @@ impl<'r> Reader<'r> {
             }
         }
         let mut sighting = Sighting {
-            day: day.unwrap_or(self.source.attached_on),
+            day: day.unwrap_or(self.undated),
             channel: self.channel.and_then(part),
             device_type: self.device_type.and_then(part),
             region,

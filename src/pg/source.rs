@@ -2,11 +2,12 @@
 
 use super::cursor::Row;
 use super::{backfill, configuration, spi, transaction};
-use crate::error::Error;
+use crate::error::{Error, shown};
 use crate::graph::Day;
 use crate::graph::rules::{Role, Rules};
 use crate::identifier::Region;
 use crate::source::mapping::{Field, Mapping};
+use crate::source::seen_at;
 use pgrx::pg_sys;
 
 /// An attached relation.
@@ -140,6 +141,9 @@ pub fn check(
     if let Some(Field::Constant(code)) = &mapping.region {
         Region::parse(code).ok_or_else(|| Error::UnknownRegion(code.clone()))?;
     }
+    if let Some(Field::Constant(text)) = &mapping.seen_at {
+        constant_day(text)?;
+    }
     for (path, name) in mapping.columns() {
         let column =
             columns.iter().find(|column| column.name == name).ok_or_else(|| Error::UnknownColumn {
@@ -159,6 +163,12 @@ pub fn check(
         }
     }
     Ok(())
+}
+
+/// The day that a mapping's `"seen_at": {"value": …}` means.
+pub fn constant_day(text: &str) -> Result<Day, Error> {
+    let day = seen_at::of_text(text, seen_at::today());
+    day.map_err(|bad| Error::Time { argument: "seen_at", value: format!("\"{}\": {bad}", shown(text)) })
 }
 
 /// What the place `path` of a mapping takes, if `column` is no such thing.

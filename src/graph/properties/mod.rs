@@ -4,6 +4,7 @@ mod identities;
 mod store;
 mod world;
 
+use super::Day;
 use super::reference::{self, Known, Link, Pair, Verdict};
 use super::rules::Role;
 use super::solver::Reason;
@@ -150,14 +151,16 @@ proptest! {
                 Some(seen)
             })
             .collect();
-        let Some(oldest) = now.iter().map(|seen| seen.day).min() else { return Ok(()) };
-        store.read_again(&rules, source, oldest, &now.iter().collect::<Vec<_>>());
-        others.extend(rows.into_iter().filter(|seen| seen.day < oldest).cloned().map(Fact::Seen));
+                let oldest = now.iter().map(|seen| seen.day).min();
+        // What a keyed source told is replaced whole.
+        let from = if dice.roll(2) == 0 { oldest.unwrap_or(Day::MAX) } else { Day::MIN };
+        store.read_again(&rules, source, from, &now.iter().collect::<Vec<_>>());
+        others.extend(rows.into_iter().filter(|seen| seen.day < from).cloned().map(Fact::Seen));
         others.extend(now.iter().cloned().map(Fact::Seen));
         let expected = Store::of(&rules, &others);
         assert_eq!(store.verdict(), expected.verdict());
         assert_eq!(store.evidence(), expected.evidence());
-        assert_eq!(store.read_again(&rules, source, oldest, &now.iter().collect::<Vec<_>>()), 0);
+        assert_eq!(store.read_again(&rules, source, from, &now.iter().collect::<Vec<_>>()), 0);
     }
 
     #[test]

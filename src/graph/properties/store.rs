@@ -380,7 +380,14 @@ fn observe(rules: &Rules, seen: &[(&Seen, i64)], touched: &mut BTreeSet<String>)
         };
         let observer = observers.entry(seen.source).or_insert_with(|| Observer::new(rules, seen.source));
         let identifiers = observer.observe(&mut graph, &sighting, times, |_, _| {}).to_vec();
-        touched.extend(identifiers.iter().map(|&number| graph.text(number).to_owned()));
+        let texts: Vec<&str> = identifiers.iter().map(|&number| graph.text(number)).collect();
+        let usable = reference::usable(rules, seen);
+        assert_eq!(
+            texts.iter().copied().collect::<BTreeSet<_>>(),
+            usable.iter().map(|text| &**text).collect()
+        );
+        assert!(usable.iter().all(|text| reference::by_strength(rules, texts[0], text).is_le()));
+        touched.extend(usable);
     }
     graph
 }

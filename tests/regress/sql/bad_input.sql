@@ -94,7 +94,6 @@ SELECT attempt($$SELECT identity_resolve.add_source('customer', '{"identifiers":
 SELECT attempt($$SELECT identity_resolve.add_source('customer', '{"key": "photo"}')$$);
 -- 20. A time that is none.
 SELECT attempt($$SELECT identity_resolve.add_source('customer', '{"key": "id", "seen_at": "id"}')$$);
-SELECT attempt($$SELECT identity_resolve.add_source('customer', '{"key": "id", "seen_at": {"value": "yesterday"}}')$$);
 -- 21. A region that is none.
 SELECT attempt($$SELECT identity_resolve.add_source('customer', '{"key": "id", "region": {"value": "Atlantis"}}')$$);
 -- 22. A mode that does not exist,
@@ -111,7 +110,7 @@ SELECT attempt($$SELECT identity_resolve.add_source('pair', '{"key": "a"}')$$);
 SELECT attempt($$SELECT identity_resolve.add_source('pg_class', '{"key": "relname"}')$$);
 SELECT attempt($$SELECT identity_resolve.add_source('information_schema.tables', '{"key": "table_name"}')$$);
 SELECT attempt($$SELECT identity_resolve.add_source('identity_resolve.identifier', '{"key": "id"}')$$);
-SELECT attempt($$SELECT identity_resolve.add_source('basket', '{"identifiers": {"email": "email"}}')$$);
+SELECT regexp_replace(attempt($$SELECT identity_resolve.add_source('basket', '{"identifiers": {"email": "email"}}')$$), 'pg_temp_[0-9]+', 'pg_temp');
 -- 27. What is not there.
 SELECT attempt($$SELECT identity_resolve.add_source('costumer', '{"key": "id"}')$$);
 SELECT attempt($$SELECT identity_resolve.add_source(4294967295::oid::regclass, '{"key": "id"}')$$);

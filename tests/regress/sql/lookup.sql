@@ -36,6 +36,12 @@ SELECT who(identify('{"email": "ann.example.com", "phone": "unknown"}', '2025-03
 SELECT who(identify('{"login": "ann", "ip": "192.0.2.1"}', '2025-03-05'));
 SELECT count(*) FROM profile_identifier WHERE type = 'ip';
 
+-- Traits stay with the sighting's strongest identifier, the latest of each.
+SELECT who(identify('{"login": "ann", "cookie": "c-1"}', '2025-03-05', traits => '{"first_name": "Anne", "hobby": "chess", "city": null}'));
+SELECT who(identify('{"login": "ann"}', '2025-03-06', traits => '{"first_name": "Ann"}'));
+SELECT who(identify('{"login": "ann"}', '2025-03-01', traits => '{"first_name": "A.", "hobby": "go"}'));
+SELECT i.identifier, t.name, t.value, t.seen_on FROM trait AS t JOIN identifier AS i ON i.id = t.identifier ORDER BY t.name;
+
 -- It is one transaction with whatever else the application does.
 BEGIN;
 SELECT who(identify('{"login": "ann", "cookie": "c-2"}', '2025-03-06'));
@@ -90,6 +96,11 @@ SELECT who(profile), round(share::numeric, 2) AS share, reason FROM candidates('
 -- Of what nobody contests there is one.
 SELECT who(profile), share, reason FROM candidates('email: Ann@Example.com');
 SELECT who(profile), share, reason FROM candidates('email:nobody@example.com');
+
+-- One whose claims are all held stands for itself: it is its own profile's, too.
+INSERT INTO known VALUES ('other customer', identify('{"customer_number": "2000"}', '2025-03-01'));
+SELECT who(identify('{"customer_number": ["1017", "2000"]}', '2025-03-08'));
+SELECT who(profile), reason FROM candidates('customer_number:2000') ORDER BY 1;
 
 -- current_profile: every id ever handed out ------------------------------------------------------------
 

@@ -1,0 +1,138 @@
+//! What a decision changes in the tables.
+
+use super::store::{Graph, IdentifierRow, Link, LinkRow, Node};
+use uuid::Uuid;
+
+/// What differs from the stored rows after [`Graph::settle`].
+pub struct Changes {
+    pub(super) graph: Graph,
+    /// All identifiers in the bytewise order of their texts.
+    pub(super) order: Vec<u32>,
+    pub(super) gone_links: Vec<(u32, u32)>,
+    /// Ids that are no longer in use, each with the identifiers that had it.
+    pub(super) retired: Vec<(Uuid, Vec<u32>)>,
+    pub(super) revived: Vec<Uuid>,
+}
+
+impl Changes {
+    fn nodes_in_order(&self) -> impl Iterator<Item = &Node> {
+        self.order.iter().map(|&i| &self.graph.nodes[i as usize])
+    }
+
+    fn identifier_row(&self, number: u32) -> IdentifierRow<'_> {
+        let node = &self.graph.nodes[number as usize];
+        IdentifierRow {
+            id: node.id,
+            identifier: self.graph.text(number),
+            profile: node.profile,
+            aside: node.aside,
+            first_seen: node.first_seen,
+            last_seen: node.last_seen,
+            evidence: self.graph.bytes(node.evidence),
+        }
+    }
+
+    fn link_row(&self, link: &Link) -> LinkRow<'_> {
+        LinkRow {
+            a: self.graph.nodes[link.a as usize].id,
+            b: self.graph.nodes[link.b as usize].id,
+            asserted: link.asserted,
+            probability: link.probability,
+            held: link.held,
+            evidence: self.graph.bytes(link.evidence),
+        }
+    }
+
+    /// How many rows there are to write, about.
+    pub fn count(&self) -> usize {
+        let identifiers = self.graph.nodes.iter().filter(|node| node.changed || node.is_new()).count();
+        identifiers + self.graph.links.iter().filter(|link| link.changed).count() + self.gone_links.len()
+    }
+
+    /// How many identifiers are new, and how many are stored.
+    pub fn count_identifiers(&self) -> (usize, usize) {
+        let new = self.graph.nodes.iter().filter(|node| node.is_new()).count();
+        (new, self.graph.nodes.iter().filter(|node| node.id != 0).count())
+    }
+
+    /// How many links are new, and how many are stored.
+    pub fn count_links(&self) -> (usize, usize) {
+        let stored = self.graph.links.iter().filter(|link| link.stored).count();
+        (self.graph.links.len() - stored, stored)
+    }
+
+    /// Numbers the new identifiers from `first` on, in the order of their texts; lists their rows.
+    pub fn number_new(&mut self, first: i64) -> Vec<u32> {
+        let mut numbered = Vec::new();
+        for &i in &self.order {
+            let node = &mut self.graph.nodes[i as usize];
+            if node.is_new() {
+                node.id = first + numbered.len() as i64;
+                numbered.push(i);
+            }
+        }
+        numbered
+    }
+
+    /// The rows of the identifiers that [`Changes::number_new`] listed.
+    pub fn rows<'a>(&'a self, numbers: &'a [u32]) -> impl Iterator<Item = IdentifierRow<'a>> {
+        numbers.iter().map(|&number| self.identifier_row(number))
+    }
+
+    /// Stored identifiers to bring up to date; call before [`Changes::number_new`].
+    pub fn changed_identifiers(&self) -> impl Iterator<Item = IdentifierRow<'_>> {
+        let changed = |&&i: &&u32| {
+            let node = &self.graph.nodes[i as usize];
+            node.id != 0 && node.changed && !node.gone
+        };
+        self.order.iter().filter(changed).map(|&i| self.identifier_row(i))
+    }
+
+    /// Ids of stored identifiers that nothing holds any more.
+    pub fn gone_identifiers(&self) -> impl Iterator<Item = i64> {
+        self.nodes_in_order().filter(|node| node.id != 0 && node.gone).map(|node| node.id)
+    }
+
+    /// New links, in the order of their ids; call after [`Changes::number_new`].
+    pub fn new_links(&self) -> impl Iterator<Item = LinkRow<'_>> {
+        let nodes = &self.graph.nodes;
+        let mut new: Vec<&Link> = self.graph.links.iter().filter(|link| !link.stored).collect();
+        new.sort_unstable_by_key(|link| (nodes[link.a as usize].id, nodes[link.b as usize].id));
+        new.into_iter().map(|link| self.link_row(link))
+    }
+
+    /// Stored links to bring up to date.
+    pub fn changed_links(&self) -> impl Iterator<Item = LinkRow<'_>> {
+        self.graph.links.iter().filter(|l| l.stored && l.changed).map(|link| self.link_row(link))
+    }
+
+    /// Stored links that nothing holds any more, as pairs of ids.
+    pub fn gone_links(&self) -> impl Iterator<Item = (i64, i64)> {
+        let id = |i: u32| self.graph.nodes[i as usize].id;
+        self.gone_links.iter().map(move |&(a, b)| (id(a), id(b)))
+    }
+
+    /// Ids that are no longer in use, with each remaining identifier that had it.
+    pub fn retired(&self) -> impl Iterator<Item = (Uuid, i64)> {
+        let nodes = &self.graph.nodes;
+        self.retired.iter().flat_map(move |(id, members)| {
+            let kept = members.iter().map(|&i| &nodes[i as usize]).filter(|node| !node.gone);
+            kept.map(move |node| (*id, node.id))
+        })
+    }
+
+    /// Retired ids that are in use again.
+    pub fn revived(&self) -> &[Uuid] {
+        &self.revived
+    }
+
+    /// The canonical text of an identifier (a number of the graph).
+    pub fn text(&self, number: u32) -> &str {
+        self.graph.text(number)
+    }
+
+    /// The profile of an identifier (a number of the graph), if it has one.
+    pub fn profile(&self, number: u32) -> Option<Uuid> {
+        Some(self.graph.nodes[number as usize].profile).filter(|id| !id.is_nil())
+    }
+}
