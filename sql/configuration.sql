@@ -27,24 +27,28 @@ CREATE FUNCTION identity_resolve.keep_seeds() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 -- The arguments are the columns of the table's key.
 DECLARE
-    row_key jsonb;
-    full_row jsonb;
+    full_row jsonb := to_jsonb(CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END);
+    row_key jsonb := (SELECT jsonb_object_agg(name, full_row -> name) FROM unnest(TG_ARGV) AS name);
+    columns text;
+    replaced int;
 BEGIN
-    full_row := to_jsonb(CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END);
-    SELECT jsonb_object_agg(name, full_row -> name) INTO row_key FROM unnest(TG_ARGV) AS name;
-    IF TG_OP = 'INSERT' THEN
-        IF NOT NEW.seeded THEN
-            EXECUTE format('DELETE FROM identity_resolve.%I AS t WHERE t.seeded AND to_jsonb(t) @> $1', TG_TABLE_NAME)
-                USING row_key;
-        END IF;
-        DELETE FROM identity_resolve.removed_seed AS r WHERE r.relation = TG_TABLE_NAME AND r.key = row_key;
-        RETURN NEW;
-    ELSIF TG_OP = 'UPDATE' THEN
+    IF TG_OP = 'UPDATE' THEN
         NEW.seeded := false;
         RETURN NEW;
+    ELSIF TG_OP = 'DELETE' THEN
+        INSERT INTO identity_resolve.removed_seed VALUES (TG_TABLE_NAME, row_key) ON CONFLICT DO NOTHING;
+        RETURN NULL;
     END IF;
-    INSERT INTO identity_resolve.removed_seed VALUES (TG_TABLE_NAME, row_key) ON CONFLICT DO NOTHING;
-    RETURN OLD;
+    DELETE FROM identity_resolve.removed_seed AS r WHERE r.relation = TG_TABLE_NAME AND r.key = row_key;
+    -- Updated, not deleted and inserted: other rows may refer to it.
+    SELECT string_agg(quote_ident(a.attname), ', ') INTO columns
+    FROM pg_attribute AS a WHERE a.attrelid = TG_RELID AND a.attnum > 0 AND NOT a.attisdropped;
+    EXECUTE format('UPDATE identity_resolve.%I AS t
+                    SET (%s) = (SELECT %2$s FROM jsonb_populate_record(NULL::identity_resolve.%1$I, $1))
+                    WHERE t.seeded AND to_jsonb(t) @> $2', TG_TABLE_NAME, columns)
+        USING full_row, row_key;
+    GET DIAGNOSTICS replaced = ROW_COUNT;
+    RETURN CASE WHEN replaced = 0 THEN NEW END;
 END $$;
 COMMENT ON FUNCTION identity_resolve.keep_seeds() IS
     'Trigger: tells shipped configuration rows from changed ones, so that dump and restore keep the changes';
@@ -171,7 +175,7 @@ INSERT INTO identity_resolve.blocked_value (type, pattern, seeded) VALUES
     (NULL, 'null|nil|none|nan|n/a|undefined|undef|unset|empty|blank|missing', true),
     (NULL, 'unknown|anonymous|anon|guest|invalid|not[ _-]?provided|not[ _-]?available|no[ _-]?value', true),
     (NULL, '[0\-._ ]+|-1', true),
-    (NULL, '[x?*#]+', true),
+    (NULL, '[?*#]+', true),
     (NULL, '\[object object\]|%s|\{\{.*\}\}|\$\{.*\}', true),
     ('email', '(test|null|none|noemail|nomail|unknown|anonymous|no-?reply|donotreply)@(test|example|null|none|noemail|nomail|unknown|anonymous|invalid)\.[a-z]+', true),
     ('email', '(null|none|undefined|unknown|anonymous|anonymized|noemail|no-?reply|donotreply)@.*', true),
@@ -294,7 +298,9 @@ BEGIN
     FOR name, key IN VALUES ('identifier_type', 'name'), ('device_type', 'name'), ('channel', 'name'),
         ('blocked_value', 'type, pattern'), ('identity_provider', 'issuer'), ('setting', 'one_row')
     LOOP
-        EXECUTE format('CREATE TRIGGER keep_seeds BEFORE INSERT OR UPDATE OR DELETE ON identity_resolve.%I
+        EXECUTE format('CREATE TRIGGER keep_seeds BEFORE INSERT OR UPDATE ON identity_resolve.%I
+            FOR EACH ROW EXECUTE FUNCTION identity_resolve.keep_seeds(%s)', name, key);
+        EXECUTE format('CREATE TRIGGER keep_removed_seeds AFTER DELETE ON identity_resolve.%I
             FOR EACH ROW EXECUTE FUNCTION identity_resolve.keep_seeds(%s)', name, key);
         EXECUTE format('CREATE TRIGGER configuration_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON identity_resolve.%I
             FOR EACH STATEMENT EXECUTE FUNCTION identity_resolve.configuration_changed()', name);

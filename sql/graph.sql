@@ -2,7 +2,7 @@
 
 CREATE TABLE identity_resolve.identifier (
     id bigint PRIMARY KEY,
-    identifier text COLLATE "C" NOT NULL UNIQUE,
+    identifier text NOT NULL UNIQUE,
     profile uuid,
     standing identity_resolve.standing NOT NULL,
     first_seen date,
@@ -25,7 +25,7 @@ BEGIN
     -- keep_seeds() and remove_seed() only put a row in a row's place.
     IF pg_trigger_depth() = 1 AND EXISTS (
         SELECT FROM identity_resolve.identifier AS i
-        WHERE i.identifier >= OLD.name || ':' AND i.identifier < OLD.name || ';'
+        WHERE starts_with(i.identifier, OLD.name || ':')
     ) THEN
         RAISE EXCEPTION 'identifier type "%" is in use', OLD.name
             USING ERRCODE = 'dependent_objects_still_exist',
@@ -123,6 +123,8 @@ CREATE TABLE identity_resolve.checkpoint (
     tally jsonb NOT NULL,
     content bytea NOT NULL
 );
+-- Packed already; compressing it again would take longer than writing it.
+ALTER TABLE identity_resolve.checkpoint ALTER COLUMN content SET STORAGE EXTERNAL;
 CREATE INDEX checkpoint_source ON identity_resolve.checkpoint (source);
 COMMENT ON TABLE identity_resolve.checkpoint IS 'What an unfinished backfill has read; emptied when it finishes';
 COMMENT ON COLUMN identity_resolve.checkpoint.number IS 'In the order of saving';

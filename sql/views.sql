@@ -2,7 +2,7 @@
 
 CREATE VIEW identity_resolve.profile_identifier AS
 SELECT i.profile,
-       i.identifier::text COLLATE "default" AS identifier,
+       i.identifier,
        v.type,
        v.value,
        CASE WHEN t.normalizer = 'openid' AND t.role = 'person' AND NOT EXISTS (
@@ -14,8 +14,8 @@ SELECT i.profile,
        i.last_seen
 FROM identity_resolve.identifier AS i
 CROSS JOIN LATERAL (
-    SELECT split_part(i.identifier, ':', 1) COLLATE "default" AS type,
-           substr(i.identifier, strpos(i.identifier, ':') + 1) COLLATE "default" AS value
+    SELECT split_part(i.identifier, ':', 1) AS type,
+           substr(i.identifier, strpos(i.identifier, ':') + 1) AS value
 ) AS v
 LEFT JOIN identity_resolve.identifier_type AS t ON t.name = v.type;
 COMMENT ON VIEW identity_resolve.profile_identifier IS 'Every identifier, and the profile it belongs to';
@@ -46,8 +46,8 @@ COMMENT ON COLUMN identity_resolve.profiles.first_seen IS 'UTC day of the first 
 COMMENT ON COLUMN identity_resolve.profiles.last_seen IS 'UTC day of the last sighting of any of its identifiers';
 
 CREATE VIEW identity_resolve.links AS
-SELECT a.identifier::text COLLATE "default" AS a,
-       b.identifier::text COLLATE "default" AS b,
+SELECT a.identifier AS a,
+       b.identifier AS b,
        CASE WHEN l.asserted THEN 'asserted' WHEN l.evidence <> '' THEN 'observed' ELSE 'matched' END AS kind,
        identity_resolve.evidence_weight(l.evidence, (now() AT TIME ZONE 'UTC')::date) AS weight,
        l.probability,
@@ -72,8 +72,8 @@ COMMENT ON COLUMN identity_resolve.links.in_force IS 'Whether it holds its two e
 COMMENT ON COLUMN identity_resolve.links.held_reason IS 'Why it is not in force';
 
 CREATE VIEW identity_resolve.conflicts AS
-SELECT a.identifier::text COLLATE "default" AS a,
-       b.identifier::text COLLATE "default" AS b,
+SELECT a.identifier AS a,
+       b.identifier AS b,
        l.held_reason::text AS held_reason,
        a.profile AS profile_a,
        b.profile AS profile_b,
@@ -84,7 +84,7 @@ SELECT a.identifier::text COLLATE "default" AS a,
            WHEN 'blocked' THEN 'one of the two is on the block list'
            WHEN 'expired' THEN 'one of the two has not been seen for longer than its type allows'
            WHEN 'too_common' THEN 'one of the two has more partners than its type''s max_links'
-           WHEN 'shared' THEN 'one of the two is shared: nobody has the owner''s share of it'
+           WHEN 'shared' THEN 'one of the two is shared: nobody has the owner''s share of it, or it is a public device'
            WHEN 'separated' THEN 'it would bring a separated pair together'
            WHEN 'limit' THEN 'it would bring more identifiers of a type together than max_per_profile'
            WHEN 'ambiguous' THEN 'the weaker one must not decide that two identifiers of one type are one person''s'
@@ -114,17 +114,17 @@ SELECT s.profile,
        array_agg(DISTINCT s.identifier ORDER BY s.identifier)
            FILTER (WHERE split_part(s.identifier, ':', 1) = c.reaches) AS reach
 FROM (
-    SELECT i.profile, i.identifier::text COLLATE "default" AS identifier, e.channel, e.day
+    SELECT i.profile, i.identifier, e.channel, e.day
     FROM identity_resolve.identifier AS i, identity_resolve.evidence(i.evidence) AS e
     WHERE e.channel IS NOT NULL
     UNION ALL
     -- A visit is always the stronger end's; the weaker end's only where the link is in force.
-    SELECT i.profile, i.identifier::text COLLATE "default", e.channel, e.day
+    SELECT i.profile, i.identifier, e.channel, e.day
     FROM identity_resolve.identifier AS i
     JOIN identity_resolve.link AS l ON l.a = i.id, identity_resolve.evidence(l.evidence) AS e
     WHERE e.channel IS NOT NULL
     UNION ALL
-    SELECT i.profile, i.identifier::text COLLATE "default", e.channel, e.day
+    SELECT i.profile, i.identifier, e.channel, e.day
     FROM identity_resolve.identifier AS i
     JOIN identity_resolve.link AS l ON l.b = i.id, identity_resolve.evidence(l.evidence) AS e
     WHERE e.channel IS NOT NULL AND l.held_reason IS NULL

@@ -141,7 +141,7 @@ impl Error {
                 }
             },
             Error::Memory { limit_mb, needed_mb } => {
-                format!("It takes {needed_mb} MB and may take {limit_mb} MB.")
+                format!("It took {needed_mb} MB when it was stopped, and may take {limit_mb} MB.")
             }
             Error::Store(_) => {
                 "The tables of identity_resolve were changed by hand, or are damaged.".into()
@@ -202,7 +202,7 @@ impl Error {
                 "Write a regular expression for the whole canonical value, such as test.*@example\\.com.".into()
             }
             Error::Memory { needed_mb, .. } => {
-                format!("SET identity_resolve.graph_memory = '{}MB';", needed_mb + needed_mb / 4)
+                format!("SET identity_resolve.graph_memory = '{}MB';", 2 * needed_mb)
             }
             Error::Store(_) => "Restore the extension's tables from a backup, or drop the extension and backfill again.".into(),
         }

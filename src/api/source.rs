@@ -3,6 +3,7 @@
 use super::{Answer, required};
 use crate::pg::backfill as backfilling;
 use crate::pg::{configuration, source, transaction};
+use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
 const ADD: &str = "SELECT identity_resolve.add_source('schema.table', '{\"identifiers\": …}');";
@@ -34,6 +35,7 @@ fn backfill(source: Option<pg_sys::Oid>, fcinfo: pg_sys::FunctionCallInfo) -> An
 fn configuration_changed<'a>(
     _trigger: &'a PgTrigger<'a>,
 ) -> Answer<Option<PgHeapTuple<'a, impl WhoAllocated>>> {
-    configuration::changed()?;
+    // pgrx would turn an `Err` of a trigger into a panic.
+    configuration::changed().unwrap_or_else(|error| ErrorReport::from(error).report(PgLogLevel::ERROR));
     Ok(None::<PgHeapTuple<'a, pgrx::AllocatedByRust>>)
 }

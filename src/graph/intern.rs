@@ -22,20 +22,34 @@ struct Slot {
 }
 
 impl Interner {
-    /// The number of `type_name:value`, and whether it is new.
-    pub fn intern(&mut self, type_name: &str, value: &str) -> (u32, bool) {
+    /// The number of `type_name:value`, and whether it is new; `None` if it is new and not `allowed`.
+    pub fn intern_if(
+        &mut self,
+        type_name: &str,
+        value: &str,
+        allowed: impl FnOnce() -> bool,
+    ) -> Option<(u32, bool)> {
         let mut scratch = std::mem::take(&mut self.scratch);
         scratch.clear();
         scratch.push_str(type_name);
         scratch.push(':');
         scratch.push_str(value);
-        let result = self.intern_text(&scratch);
+        let result = self.intern_text_if(&scratch, allowed);
         self.scratch = scratch;
         result
     }
 
+    /// The number of `type_name:value`, and whether it is new.
+    pub fn intern(&mut self, type_name: &str, value: &str) -> (u32, bool) {
+        self.intern_if(type_name, value, || true).unwrap_or_default()
+    }
+
     /// The number of the canonical identifier `text`, and whether it is new.
     pub fn intern_text(&mut self, text: &str) -> (u32, bool) {
+        self.intern_text_if(text, || true).unwrap_or_default()
+    }
+
+    fn intern_text_if(&mut self, text: &str, allowed: impl FnOnce() -> bool) -> Option<(u32, bool)> {
         let Interner { text: all, ends, numbers, .. } = self;
         let hash = hash(text);
         let entry = numbers.entry(
@@ -44,13 +58,14 @@ impl Interner {
             |slot| spread(slot.hash),
         );
         match entry {
-            hashbrown::hash_table::Entry::Occupied(entry) => (entry.get().number, false),
+            hashbrown::hash_table::Entry::Occupied(entry) => Some((entry.get().number, false)),
+            hashbrown::hash_table::Entry::Vacant(_) if !allowed() => None,
             hashbrown::hash_table::Entry::Vacant(entry) => {
                 let number = ends.len() as u32;
                 entry.insert(Slot { hash, number });
                 all.push_str(text);
                 ends.push(all.len());
-                (number, true)
+                Some((number, true))
             }
         }
     }
@@ -70,6 +85,11 @@ impl Interner {
     /// How many texts there are.
     pub fn len(&self) -> usize {
         self.ends.len()
+    }
+
+    /// Bytes that the texts have.
+    pub fn text_bytes(&self) -> usize {
+        self.text.len()
     }
 
     /// Bytes that the texts and their index occupy.

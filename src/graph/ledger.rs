@@ -1,124 +1,198 @@
 //! The ledger collects counts while rows are read, in memory that grows with the distinct counts
 //! and not with the rows.
 //!
-//! Counts are appended to a buffer; a full buffer is sorted, added up and packed into a run; in the
-//! end the runs are merged in one pass, in order of pair, label and day (a log-structured merge:
-//! O'Neil, Cheng, Gawlick, O'Neil, 1996).
+//! Counts are appended to a buffer; a full buffer is sorted, added up and packed into a run, if
+//! need be on another thread; in the end the runs are merged in one pass, in order of pair, label
+//! and day (a log-structured merge: O'Neil, Cheng, Gawlick, O'Neil, 1996).
 
 use super::Day;
 use super::evidence::{Cell, Reader, put_varint};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
+use std::thread::JoinHandle;
 
 /// A pair of identifiers by number; an identifier's own evidence is under the pair with itself.
 pub type Pair = (u32, u32);
 
-/// What is counted: pair, label and day, in one number that sorts in that order.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Key(u128);
+/// Runs a task on another thread. How a thread must be made, the caller knows.
+pub type Spawn = fn(Box<dyn FnOnce() -> Vec<u8> + Send>) -> JoinHandle<Vec<u8>>;
 
-impl Key {
-    fn new((a, b): Pair, label: u32, day: Day) -> Self {
-        let day = day as u32 ^ 0x8000_0000;
-        Key(u128::from(a) << 96 | u128::from(b) << 64 | u128::from(label) << 32 | u128::from(day))
+/// What is counted and how often, in one number that sorts by pair, label and day: 32, 32, 20 and
+/// 24 bits, and 20 for the count.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Entry(u128);
+
+impl Entry {
+    const DAY_ZERO: i32 = 1 << 23;
+    const COUNT_ZERO: i64 = 1 << 19;
+
+    fn new((a, b): Pair, label: u32, day: Day, count: i64) -> Self {
+        let rest = u64::from(label) << 44
+            | ((day + Self::DAY_ZERO) as u64 & 0xff_ffff) << 20
+            | (count + Self::COUNT_ZERO) as u64;
+        Entry(u128::from(a) << 96 | u128::from(b) << 64 | u128::from(rest))
     }
 
     fn pair(self) -> Pair {
         ((self.0 >> 96) as u32, (self.0 >> 64) as u32)
     }
 
+    /// Pair, label and day.
+    fn key(self) -> u128 {
+        self.0 >> 20
+    }
+
     fn cell(self, count: i64) -> Cell {
-        Cell { label: (self.0 >> 32) as u32, day: (self.0 as u32 ^ 0x8000_0000) as Day, count }
+        let rest = self.0 as u64;
+        let day = (rest >> 20) as i32 & 0xff_ffff;
+        Cell { label: (rest >> 44) as u32, day: day - Self::DAY_ZERO, count }
+    }
+
+    fn count(self) -> i64 {
+        (self.0 as i64 & 0xf_ffff) - Self::COUNT_ZERO
     }
 }
 
 /// Counts by pair, label and day.
 #[derive(Default)]
 pub struct Ledger {
-    buffer: Vec<(Key, i64)>,
+    buffer: Vec<Entry>,
     runs: Vec<Vec<u8>>,
+    /// The run that another thread is packing.
+    packing: Option<JoinHandle<Vec<u8>>>,
+    spawn: Option<Spawn>,
 }
 
 impl Ledger {
-    /// Counts that are gathered before they are sorted and packed: 32 bytes each.
+    /// Counts that are gathered before they are sorted and packed: 16 bytes each.
     const BUFFER: usize = 1 << 21;
 
-    /// Adds `count` (negative to take back) to `pair` under `label` on `day`.
-    pub fn add(&mut self, pair: Pair, label: u32, day: Day, count: i64) {
-        if self.buffer.len() == Self::BUFFER {
-            self.flush();
+    /// The greatest count that one entry holds.
+    const MOST: i64 = Entry::COUNT_ZERO - 1;
+
+    /// A ledger that sorts and packs on other threads, one at a time.
+    pub fn threaded(spawn: Spawn) -> Self {
+        Ledger { spawn: Some(spawn), ..Ledger::default() }
+    }
+
+    /// Adds `count` (negative to take back) to `pair` under `label` (below 2²⁰) on `day` (up to
+    /// 2²³ days from 1970).
+    pub fn add(&mut self, pair: Pair, label: u32, day: Day, mut count: i64) {
+        while count != 0 {
+            let step = count.clamp(-Self::MOST, Self::MOST);
+            if self.buffer.len() == Self::BUFFER {
+                self.flush();
+            }
+            self.buffer.push(Entry::new(pair, label, day, step));
+            count -= step;
         }
-        self.buffer.push((Key::new(pair, label, day), count));
     }
 
     /// Bytes that the ledger occupies.
     pub fn memory(&self) -> usize {
-        let buffer = self.buffer.capacity() * size_of::<(Key, i64)>();
-        buffer + self.runs.iter().map(Vec::capacity).sum::<usize>()
+        let buffers =
+            self.buffer.capacity() * size_of::<Entry>() * (1 + usize::from(self.packing.is_some()));
+        buffers + self.runs.iter().map(Vec::capacity).sum::<usize>()
     }
 
     fn flush(&mut self) {
-        self.buffer.sort_unstable_by_key(|&(key, _)| key);
-        let mut run = Vec::new();
-        let mut previous = Key(0);
-        for same in self.buffer.chunk_by(|x, y| x.0 == y.0) {
-            let count: i64 = same.iter().map(|&(_, count)| count).sum();
-            let step = same[0].0.0 - previous.0;
-            put_varint(&mut run, (step >> 64) as u64);
-            put_varint(&mut run, step as u64);
-            put_varint(&mut run, (count << 1 ^ count >> 63) as u64);
-            previous = same[0].0;
+        self.collect();
+        match self.spawn {
+            Some(spawn) => {
+                let full = std::mem::replace(&mut self.buffer, Vec::with_capacity(Self::BUFFER));
+                self.packing = Some(spawn(Box::new(move || {
+                    let mut full = full;
+                    pack(&mut full)
+                })));
+            }
+            None => {
+                self.runs.push(pack(&mut self.buffer));
+                self.buffer.clear();
+            }
         }
-        run.shrink_to_fit();
-        self.runs.push(run);
-        self.buffer.clear();
+    }
+
+    /// Waits for the run that is being packed.
+    fn collect(&mut self) {
+        if let Some(packing) = self.packing.take() {
+            match packing.join() {
+                Ok(run) => self.runs.push(run),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
     }
 
     /// All counts, pair by pair in ascending order.
     pub fn into_pairs(mut self) -> Pairs {
-        self.flush();
+        self.collect();
+        let last = pack(&mut self.buffer);
         drop(std::mem::take(&mut self.buffer));
-        let mut heads = BinaryHeap::with_capacity(self.runs.len());
-        for bytes in self.runs {
-            let mut run = Run { bytes, at: 0, previous: Key(0) };
-            if let Some((key, count)) = run.next() {
-                heads.push(Reverse(Head { key, count, run }));
+        let mut heads = BinaryHeap::with_capacity(self.runs.len() + 1);
+        for bytes in self.runs.into_iter().chain([last]) {
+            let mut run = Run { bytes, at: 0, a: 0 };
+            if let Some((entry, count)) = run.next() {
+                heads.push(Reverse(Head { entry, count, run }));
             }
         }
         Pairs { heads }
     }
 }
 
+/// Sorts entries and adds them up. For each key: varint(difference of a << 1 | whether b = a), b
+/// unless it is a, label, day, zigzag count.
+fn pack(entries: &mut [Entry]) -> Vec<u8> {
+    entries.sort_unstable();
+    let mut run = Vec::with_capacity(entries.len() * 8);
+    let mut previous = 0;
+    for same in entries.chunk_by(|x, y| x.key() == y.key()) {
+        let count: i64 = same.iter().map(|entry| entry.count()).sum();
+        let (a, b) = same[0].pair();
+        put_varint(&mut run, u64::from(a - previous) << 1 | u64::from(a == b));
+        if a != b {
+            put_varint(&mut run, u64::from(b));
+        }
+        put_varint(&mut run, same[0].key() as u64 >> 24 & 0xf_ffff);
+        put_varint(&mut run, same[0].key() as u64 & 0xff_ffff);
+        put_varint(&mut run, (count << 1 ^ count >> 63) as u64);
+        previous = a;
+    }
+    run.shrink_to_fit();
+    run
+}
+
 struct Run {
     bytes: Vec<u8>,
     at: usize,
-    previous: Key,
+    a: u32,
 }
 
 impl Iterator for Run {
-    type Item = (Key, i64);
+    /// A key (as an entry that counts nothing) and its count.
+    type Item = (Entry, i64);
 
     fn next(&mut self) -> Option<Self::Item> {
         let mut reader = Reader { bytes: &self.bytes, at: self.at };
-        let high = reader.varint().ok()?;
-        let low = reader.varint().ok()?;
+        let head = reader.varint().ok()?;
+        self.a += (head >> 1) as u32;
+        let b = if head & 1 == 1 { self.a } else { reader.varint().ok()? as u32 };
+        let label = reader.varint().ok()? as u32;
+        let day = reader.varint().ok()? as i32 - Entry::DAY_ZERO;
         let count = reader.varint().ok()?;
         self.at = reader.at;
-        self.previous = Key(self.previous.0 + (u128::from(high) << 64 | u128::from(low)));
-        Some((self.previous, (count >> 1) as i64 ^ -((count & 1) as i64)))
+        Some((Entry::new((self.a, b), label, day, 0), (count >> 1) as i64 ^ -((count & 1) as i64)))
     }
 }
 
 struct Head {
-    key: Key,
+    entry: Entry,
     count: i64,
     run: Run,
 }
 
 impl PartialEq for Head {
     fn eq(&self, other: &Self) -> bool {
-        self.key == other.key
+        self.entry == other.entry
     }
 }
 impl Eq for Head {}
@@ -129,7 +203,7 @@ impl PartialOrd for Head {
 }
 impl Ord for Head {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.key.cmp(&other.key)
+        self.entry.cmp(&other.entry)
     }
 }
 
@@ -141,19 +215,20 @@ pub struct Pairs {
 impl Pairs {
     /// The pair whose counts come next.
     pub fn peek(&self) -> Option<Pair> {
-        self.heads.peek().map(|Reverse(head)| head.key.pair())
+        self.heads.peek().map(|Reverse(head)| head.entry.pair())
     }
 
     /// Appends the counts of the next pair, which must be `pair`, to `cells`.
     pub fn take(&mut self, pair: Pair, cells: &mut Vec<Cell>) {
         while let Some(mut top) = self.heads.peek_mut() {
             let Reverse(head) = &mut *top;
-            if head.key.pair() != pair {
+            if head.entry.pair() != pair {
+                // Leaves the heap untouched: nothing was changed through the guard.
                 return;
             }
-            cells.push(head.key.cell(head.count));
+            cells.push(head.entry.cell(head.count));
             match head.run.next() {
-                Some((key, count)) => (head.key, head.count) = (key, count),
+                Some((entry, count)) => (head.entry, head.count) = (entry, count),
                 None => drop(PeekMut::pop(top)),
             }
         }
@@ -163,6 +238,17 @@ impl Pairs {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn counts_of_any_size_come_back() {
+        let mut ledger = Ledger::default();
+        for count in [1, -1, 5_000_000, -7_000_000] {
+            ledger.add((3, 4), 1_000_000, -25_567, count);
+        }
+        let mut cells = Vec::new();
+        ledger.into_pairs().take((3, 4), &mut cells);
+        assert_eq!(cells, [Cell { label: 1_000_000, day: -25_567, count: -2_000_000 }]);
+    }
 
     #[test]
     fn runs_are_merged_in_order() {

@@ -12,6 +12,11 @@ use super::rules::Rules;
 use super::{Day, Graph, StoreError};
 
 impl Graph {
+    /// About how long [`Graph::into_segment`] would be.
+    pub fn segment_bytes(&self) -> usize {
+        self.names.text_bytes() + self.ledger.memory()
+    }
+
     /// Takes all fresh counts out of a graph that holds nothing else.
     pub fn into_segment(mut self) -> Vec<u8> {
         let mut out = Vec::new();

@@ -7,7 +7,7 @@
 use super::Day;
 use super::evidence::{self, Damaged, Labels};
 use super::intern::Interner;
-use super::ledger::Ledger;
+use super::ledger::{Ledger, Spawn};
 use super::rules::{Role, Rules, Sharing};
 use super::solver::{Kind, Reason};
 use rustc_hash::FxHashMap;
@@ -179,6 +179,18 @@ impl Graph {
         number
     }
 
+    /// Like [`Graph::intern`], but `None` for a value that is on the block list. The list is asked
+    /// about new values only: all sightings must be observed before stored rows are loaded.
+    pub fn intern_allowed(&mut self, rules: &Rules, type_index: u16, value: &str) -> Option<u32> {
+        let type_name = &rules.type_of(type_index).name;
+        let allowed = || !rules.blocked.matches(type_name, value);
+        let (number, new) = self.names.intern_if(type_name, value, allowed)?;
+        if new {
+            self.push_node(rules, type_index, value);
+        }
+        Some(number)
+    }
+
     fn push_node(&mut self, rules: &Rules, type_index: u16, value: &str) {
         self.nodes.push(Node {
             type_index,
@@ -216,15 +228,15 @@ impl Graph {
         self.by_id.get(&id).copied()
     }
 
-    /// Whether an identifier is on the block list.
-    pub fn is_blocked(&self, number: u32) -> bool {
-        self.nodes[number as usize].blocked
-    }
-
     /// Role and priority of an identifier: its strength, smaller is stronger; texts break ties.
     pub fn strength(&self, rules: &Rules, number: u32) -> (Role, i32) {
         let node = &self.nodes[number as usize];
         (node.role, rules.type_of(node.type_index).priority)
+    }
+
+    /// An empty graph that sorts fresh counts on another thread.
+    pub fn threaded(spawn: Spawn) -> Self {
+        Graph { ledger: Ledger::threaded(spawn), ..Graph::default() }
     }
 
     /// Where fresh counts go.

@@ -7,7 +7,7 @@ use super::progress::{self, Phase};
 use super::scan::{Reader, Rejection, Stretch, Tally};
 use super::source::{self, Source};
 use super::transaction::{self, PinnedSearchPath, Procedure};
-use super::{load, settings, spi, write};
+use super::{load, settings, spi, thread, write};
 use crate::error::Error;
 use crate::graph::rules::Rules;
 use crate::graph::{Day, Graph, Replaced};
@@ -21,14 +21,15 @@ use uuid::Uuid;
 const STRETCH_BLOCKS: i64 = 4096;
 
 /// A segment must fit into one value of type bytea, which holds 1 GB.
-const SEGMENT_BYTES: usize = 600 << 20;
+const SEGMENT_BYTES: usize = 900 << 20;
 
 /// Reads a source (`None`: all) and brings the whole graph up to date.
 pub fn backfill(oid: Option<pg_sys::Oid>, procedure: &Procedure) -> Result<(), Error> {
+    transaction::refuse_if_read_only();
     let search_path = PinnedSearchPath::pin();
     let configuration = configuration::current()?;
     progress::begin();
-    let mut graph = Graph::default();
+    let mut graph = Graph::threaded(thread::spawn);
     let mut tallies = Vec::new();
     let sources = source::attached(oid)?;
     for source in &sources {
@@ -138,7 +139,7 @@ impl Backfill<'_> {
         let mut to_do = VecDeque::from(reader.stretches(STRETCH_BLOCKS, &done));
         loop {
             // What can be saved is collected apart from other sources' counts.
-            let mut graph = if saves { Graph::default() } else { std::mem::take(whole) };
+            let mut graph = if saves { Graph::threaded(thread::spawn) } else { std::mem::take(whole) };
             let mut tally = Tally::default();
             let mut unsaved = Saved::default();
             transaction::with_snapshot(|| -> Result<(), Error> {
@@ -198,5 +199,5 @@ impl Backfill<'_> {
 
 /// Whether it is time to save what was read since `started`.
 fn is_due(started: Instant, graph: &Graph) -> bool {
-    started.elapsed() >= settings::checkpoint_interval() || graph.memory() > SEGMENT_BYTES
+    started.elapsed() >= settings::checkpoint_interval() || graph.segment_bytes() > SEGMENT_BYTES
 }

@@ -39,11 +39,11 @@ pub fn identify(
     let mut graph = Graph::default();
     let mut observer = Observer::new(rules, 0);
     let mut left_out = Vec::new();
-    let seen = observer.observe(&mut graph, &sighting, 1, |value, reason| {
+    observer.observe(&mut graph, &sighting, 1, |value, reason| {
         let what = values.get(value.column).map_or("", |&(kind, _)| rules.type_of(kind).name.as_str());
         left_out.push(format!("{what} \"{}\": {reason}", shown(value.text)));
     });
-    let mut seen = seen.to_vec();
+    let mut seen: Vec<u32> = observer.identifiers().collect();
     if seen.is_empty() {
         return Err(Error::NoIdentifier { left_out });
     }

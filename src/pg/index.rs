@@ -8,7 +8,7 @@
 use super::cursor::Row;
 use super::{spi, transaction};
 use pgrx::pg_sys;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// An index as the catalog describes it.
 struct Index {
@@ -52,7 +52,7 @@ pub fn rebuild(table: &str) {
     for Index { name, head, tail, .. } in &indexes {
         spi::run(&format!("{head} {name}_new ON {tail}"), &[]);
     }
-    lock_without_queueing(oid);
+    lock_patiently(oid);
     for Index { name, constraint, .. } in &indexes {
         let (table, new) = (format!("identity_resolve.{table}"), format!("identity_resolve.{name}_new"));
         let statements = match constraint {
@@ -72,11 +72,21 @@ pub fn rebuild(table: &str) {
     }
 }
 
+/// How long to try for a lock before waiting in the queue for it.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// Takes the lock that replacing an index needs, until the end of the transaction, which is near.
-/// It never waits in the queue, where it would hold up every reader behind one that takes long.
-fn lock_without_queueing(table: pg_sys::Oid) {
+/// At first it does not wait in the queue, where it would hold up every reader behind one that
+/// takes long; in the end it does, so that a deadlock is found.
+fn lock_patiently(table: pg_sys::Oid) {
+    let started = Instant::now();
     // SAFETY: locks a table that exists.
     while !unsafe { pg_sys::ConditionalLockRelationOid(table, pg_sys::AccessExclusiveLock as _) } {
+        if started.elapsed() > PATIENCE {
+            // SAFETY: as above.
+            unsafe { pg_sys::LockRelationOid(table, pg_sys::AccessExclusiveLock as _) };
+            return;
+        }
         transaction::check_for_cancel();
         std::thread::sleep(Duration::from_millis(10));
     }

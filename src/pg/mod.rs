@@ -16,5 +16,6 @@ mod scan;
 pub mod settings;
 pub mod source;
 mod spi;
+mod thread;
 pub mod transaction;
 mod write;

@@ -344,7 +344,7 @@ impl<'r> Reader<'r> {
         };
 
         let day = self.seen_at(row, today).unwrap_or_else(|(column, value, bad)| {
-            left_out(column, value, &bad, false);
+            left_out(column, &value, &bad, false);
             None
         });
         let mut region = self.region_of_source;
@@ -378,24 +378,23 @@ impl<'r> Reader<'r> {
     }
 
     /// The day of a row, if it has one; else the column's name, its text and what is wrong.
-    fn seen_at<'s>(
-        &'s self,
-        row: &Row<'s>,
-        today: Day,
-    ) -> Result<Option<Day>, (&'s str, &'s str, BadTime)> {
+    fn seen_at(&self, row: &Row, today: Day) -> Result<Option<Day>, (&str, String, BadTime)> {
         let Some((column, time, name)) = &self.seen_at else {
             return Ok(None);
         };
-        let mut text = "";
         let day = match time {
-            Time::Timestamp => row.int8(*column).map(|time| seen_at::of_timestamp(time, today)),
-            Time::Date => row.int4(*column).map(|days| seen_at::of_date(days, today)),
-            Time::Text => row.text(*column).filter(|text| !text.trim().is_empty()).map(|found| {
-                text = found;
-                seen_at::of_text(found, today)
+            Time::Timestamp => row.int8(*column).map(|time| {
+                seen_at::of_timestamp(time, today).map_err(|bad| (seen_at::timestamp_text(time), bad))
             }),
+            Time::Date => row.int4(*column).map(|days| {
+                seen_at::of_date(days, today).map_err(|bad| (seen_at::date_text(days), bad))
+            }),
+            Time::Text => row
+                .text(*column)
+                .filter(|text| !text.trim().is_empty())
+                .map(|text| seen_at::of_text(text, today).map_err(|bad| (text.to_owned(), bad))),
         };
-        day.transpose().map_err(|bad| (name.as_str(), text, bad))
+        day.transpose().map_err(|(text, bad)| (name.as_str(), text, bad))
     }
 }
 

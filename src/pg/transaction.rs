@@ -78,6 +78,15 @@ pub fn relation(name: &str) -> pg_sys::Oid {
     }
 }
 
+/// Fails (25006) where nothing may be written: on a standby and in a read-only transaction.
+pub fn refuse_if_read_only() {
+    // SAFETY: they report an error or do nothing.
+    unsafe {
+        pg_sys::PreventCommandDuringRecovery(c"changing the identity graph".as_ptr());
+        pg_sys::PreventCommandIfReadOnly(c"changing the identity graph".as_ptr());
+    }
+}
+
 /// When this transaction began, in microseconds since 2000.
 pub fn now() -> i64 {
     // SAFETY: reads a variable of this backend.
@@ -88,6 +97,7 @@ pub fn now() -> i64 {
 /// this one. Readers are not disturbed. Under REPEATABLE READ and SERIALIZABLE it fails (40001) if
 /// the graph has changed since the transaction's snapshot.
 pub fn lock_graph() {
+    refuse_if_read_only();
     spi::run("UPDATE identity_resolve.revision SET number = number + 1", &[]);
 }
 

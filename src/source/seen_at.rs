@@ -74,6 +74,26 @@ fn plausible(day: i64, today: Day) -> Result<Day, BadTime> {
     }
 }
 
+/// A timestamp (see [`of_timestamp`]) as text, whatever is wrong with it.
+pub fn timestamp_text(microseconds: i64) -> String {
+    let since_1970 = microseconds.saturating_add(i64::from(POSTGRES_EPOCH) * MICROSECONDS_A_DAY);
+    match microseconds {
+        i64::MIN => "-infinity".into(),
+        i64::MAX => "infinity".into(),
+        _ => DateTime::from_timestamp_micros(since_1970).map_or(String::new(), |time| time.to_string()),
+    }
+}
+
+/// A date (see [`of_date`]) as text, whatever is wrong with it.
+pub fn date_text(days: i32) -> String {
+    match days {
+        i32::MIN => "-infinity".into(),
+        i32::MAX => "infinity".into(),
+        _ => NaiveDate::from_num_days_from_ce_opt(days.saturating_add(730_120))
+            .map_or(String::new(), |date| date.to_string()),
+    }
+}
+
 /// Today, in UTC.
 pub fn today() -> Day {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
@@ -104,5 +124,8 @@ mod tests {
         assert_eq!(of_text("9999-12-31", TODAY), Err(BadTime::Future));
         assert_eq!(of_text("01/02/2003", TODAY), Err(BadTime::Unreadable));
         assert_eq!(of_text("", TODAY), Err(BadTime::Unreadable));
+        assert_eq!(timestamp_text(i64::MIN), "-infinity");
+        assert_eq!(timestamp_text(0), "2000-01-01 00:00:00 UTC");
+        assert_eq!(date_text(0), "2000-01-01");
     }
 }

@@ -51,14 +51,23 @@ pub struct Observer<'r> {
     device_types: FxHashMap<String, u32>,
     /// Recent phone numbers, by hash: parsing one costs more than anything else here.
     recent: Vec<Option<Recent>>,
-    identifiers: Vec<u32>,
+    /// Those of the sighting at hand, each with its role and priority.
+    identifiers: Vec<Seen>,
+}
+
+/// An identifier of a sighting.
+#[derive(Clone, Copy)]
+struct Seen {
+    number: u32,
+    role: Role,
+    priority: i32,
 }
 
 struct Recent {
     type_index: u16,
     region: Option<Region>,
     text: Box<str>,
-    identifier: u32,
+    seen: Seen,
 }
 
 impl<'r> Observer<'r> {
@@ -81,24 +90,23 @@ impl<'r> Observer<'r> {
     }
 
     /// Counts `sighting` `times` times (negative to take it back) in `graph`; tells `left_out`
-    /// which values could not be used. Returns its identifiers, the strongest first.
-    pub fn observe<'o>(
-        &'o mut self,
+    /// which values could not be used.
+    pub fn observe(
+        &mut self,
         graph: &mut Graph,
         sighting: &Sighting,
         times: i64,
         mut left_out: impl FnMut(Value, LeftOut),
-    ) -> &'o [u32] {
+    ) {
         self.identifiers.clear();
         for &(type_index, value) in &sighting.identifiers {
             match self.identifier(graph, type_index, value.text, sighting.region) {
-                Ok(identifier) if self.identifiers.contains(&identifier) => {}
-                Ok(identifier) => self.identifiers.push(identifier),
+                Ok(seen) if self.identifiers.iter().any(|known| known.number == seen.number) => {}
+                Ok(seen) => self.identifiers.push(seen),
                 Err(LeftOut::Malformed(Malformed::Empty)) => {}
                 Err(reason) => left_out(value, reason),
             }
         }
-        self.put_strongest_first(graph);
         let mut label = |facet, value: Option<Value>| {
             let value = value.unwrap_or(Value { text: "", column: 0 });
             self.label(graph, facet, value.text).unwrap_or_else(|reason| {
@@ -108,46 +116,50 @@ impl<'r> Observer<'r> {
         };
         let device_type = label(Facet::DeviceType, sighting.device_type);
         let channel = label(Facet::Seen, sighting.channel);
-        let Some((&strongest, others)) = self.identifiers.split_first() else {
-            return &[];
-        };
-        let channel = channel.unwrap_or_else(|| graph.labels().number(Facet::Seen, self.source, ""));
-        for &other in others {
-            graph.ledger().add((strongest, other), channel, sighting.day, times);
-        }
-        if others.is_empty() {
-            graph.ledger().add((strongest, strongest), channel, sighting.day, times);
-        }
-        if let Some(label) = device_type {
-            for &identifier in &self.identifiers {
-                if graph.strength(self.rules, identifier).0 == Role::Device {
-                    graph.ledger().add((identifier, identifier), label, sighting.day, times);
+        self.put_strongest_first(graph);
+        if let Some((strongest, others)) = self.identifiers.split_first() {
+            let channel = channel.unwrap_or_else(|| graph.labels().number(Facet::Seen, self.source, ""));
+            let ledger = graph.ledger();
+            for other in others {
+                ledger.add((strongest.number, other.number), channel, sighting.day, times);
+            }
+            if others.is_empty() {
+                ledger.add((strongest.number, strongest.number), channel, sighting.day, times);
+            }
+            if let Some(label) = device_type {
+                for device in self.identifiers.iter().filter(|seen| seen.role == Role::Device) {
+                    ledger.add((device.number, device.number), label, sighting.day, times);
                 }
             }
         }
-        &self.identifiers
+    }
+
+    /// The identifiers of the sighting that was observed last, the strongest first.
+    pub fn identifiers(&self) -> impl Iterator<Item = u32> {
+        self.identifiers.iter().map(|seen| seen.number)
     }
 
     fn put_strongest_first(&mut self, graph: &Graph) {
         let strength = |&place: &usize| {
-            let identifier = self.identifiers[place];
-            let (role, priority) = graph.strength(self.rules, identifier);
-            (role, priority, graph.text(identifier))
+            let seen = &self.identifiers[place];
+            (seen.role, seen.priority)
         };
-        if let Some(strongest) = (0..self.identifiers.len()).min_by(|x, y| strength(x).cmp(&strength(y)))
-        {
+        let text = |place: usize| graph.text(self.identifiers[place].number);
+        let strongest = (0..self.identifiers.len())
+            .min_by(|x, y| strength(x).cmp(&strength(y)).then_with(|| text(*x).cmp(text(*y))));
+        if let Some(strongest) = strongest {
             self.identifiers.swap(0, strongest);
         }
     }
 
-    /// The number of a value's identifier.
+    /// The identifier that a value is.
     fn identifier(
         &mut self,
         graph: &mut Graph,
         type_index: u16,
         text: &str,
         region: Option<Region>,
-    ) -> Result<u32, LeftOut> {
+    ) -> Result<Seen, LeftOut> {
         let normalizer = self.rules.type_of(type_index).normalizer;
         if normalizer != Normalizer::Phone {
             return self.intern(graph, type_index, &normalizer.canonical(text, region)?);
@@ -157,16 +169,17 @@ impl<'r> Observer<'r> {
             recent.type_index == type_index && recent.region == region && *recent.text == *text
         };
         if let Some(recent) = self.recent[place].as_ref().filter(same) {
-            return Ok(recent.identifier);
+            return Ok(recent.seen);
         }
-        let identifier = self.intern(graph, type_index, &normalizer.canonical(text, region)?)?;
-        self.recent[place] = Some(Recent { type_index, region, text: text.into(), identifier });
-        Ok(identifier)
+        let seen = self.intern(graph, type_index, &normalizer.canonical(text, region)?)?;
+        self.recent[place] = Some(Recent { type_index, region, text: text.into(), seen });
+        Ok(seen)
     }
 
-    fn intern(&self, graph: &mut Graph, type_index: u16, value: &str) -> Result<u32, LeftOut> {
-        let identifier = graph.intern(self.rules, type_index, value);
-        if graph.is_blocked(identifier) { Err(LeftOut::Blocked) } else { Ok(identifier) }
+    fn intern(&self, graph: &mut Graph, type_index: u16, value: &str) -> Result<Seen, LeftOut> {
+        let number = graph.intern_allowed(self.rules, type_index, value).ok_or(LeftOut::Blocked)?;
+        let role = self.rules.role_of(type_index, value);
+        Ok(Seen { number, role, priority: self.rules.type_of(type_index).priority })
     }
 
     fn recent_place(&mut self, type_index: u16, text: &str, region: Option<Region>) -> usize {

@@ -379,7 +379,8 @@ fn observe(rules: &Rules, seen: &[(&Seen, i64)], touched: &mut BTreeSet<String>)
                 .collect(),
         };
         let observer = observers.entry(seen.source).or_insert_with(|| Observer::new(rules, seen.source));
-        let identifiers = observer.observe(&mut graph, &sighting, times, |_, _| {}).to_vec();
+        observer.observe(&mut graph, &sighting, times, |_, _| {});
+        let identifiers: Vec<u32> = observer.identifiers().collect();
         let texts: Vec<&str> = identifiers.iter().map(|&number| graph.text(number)).collect();
         let usable = reference::usable(rules, seen);
         assert_eq!(
