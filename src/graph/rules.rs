@@ -132,6 +132,11 @@ impl Rules {
         self.types.iter().position(|t| t.name == name).map(|i| i as u16)
     }
 
+    /// The index of the type that names rows.
+    pub fn record_type(&self) -> Option<u16> {
+        self.types.iter().position(|kind| kind.role == Role::Record).map(|i| i as u16)
+    }
+
     /// The type with this index.
     pub fn type_of(&self, index: u16) -> &IdentifierType {
         &self.types[usize::from(index)]

@@ -10,6 +10,7 @@ use super::intern::Interner;
 use super::ledger::{Ledger, Spawn};
 use super::rules::{Role, Rules, Sharing};
 use super::solver::{Kind, Reason};
+use crate::error::Error;
 use rustc_hash::FxHashMap;
 use uuid::Uuid;
 
@@ -260,6 +261,12 @@ impl Graph {
     /// How many identifiers are at hand.
     pub fn len(&self) -> usize {
         self.nodes.len()
+    }
+
+    /// Fails if settling would take more than `limit_mb` megabytes.
+    pub fn check_memory(&self, limit_mb: i32) -> Result<(), Error> {
+        let needed_mb = self.memory_to_settle() >> 20;
+        if needed_mb > limit_mb as usize { Err(Error::Memory { limit_mb, needed_mb }) } else { Ok(()) }
     }
 
     /// Bytes that [`Graph::settle`] takes at its height, the graph itself included.

@@ -4,12 +4,13 @@
 //! read (their fingerprint says so); otherwise the stretch is read again. So a resumed backfill
 //! gives what an uninterrupted one gives, whatever happened to the table in between.
 
-use super::scan::{Reader, Stretch, Tally};
+use super::scan::{Reader, Stretch};
 use super::source::Source;
 use super::spi;
 use crate::error::Error;
 use crate::graph::rules::Rules;
 use crate::graph::{Graph, StoreError};
+use crate::source::row::Tally;
 
 /// A part of a source that was read in one go.
 #[derive(Default)]

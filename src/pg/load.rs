@@ -47,9 +47,7 @@ fn link<'a>(row: &Row<'a>) -> LinkRow<'a> {
 
 /// Fails when the graph has outgrown `identity_resolve.graph_memory`.
 pub fn check_memory(graph: &Graph) -> Result<(), Error> {
-    let limit_mb = settings::graph_memory_mb();
-    let needed_mb = graph.memory_to_settle() >> 20;
-    if needed_mb > limit_mb as usize { Err(Error::Memory { limit_mb, needed_mb }) } else { Ok(()) }
+    graph.check_memory(settings::graph_memory_mb())
 }
 
 /// Shows each row of `query` to `each`, with progress and an eye on the memory.

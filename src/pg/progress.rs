@@ -49,7 +49,6 @@ pub fn begin() {
 /// Begins a phase with `total` rows to do (0: unknown), on the source of this oid (0: on none).
 pub fn phase(phase: Phase, total: i64, source: u32) {
     let report = REPORT.get();
-    pgrx::notice!("DEBUGT phase {} after {}us", phase as i64, now() - report.started);
     REPORT.set(Report { phase: phase as i64, done: 0, total, phase_started: now(), source, ..report });
     publish();
 }
@@ -65,7 +64,6 @@ pub fn advance(rows: i64) {
 
 /// Ends the report.
 pub fn end() {
-    pgrx::notice!("DEBUGT end after {}us", now() - REPORT.get().started);
     // SAFETY: clears this backend's own slot.
     unsafe { pg_sys::pgstat_progress_end_command() };
 }

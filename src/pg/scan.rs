@@ -4,21 +4,18 @@
 //! and foreign tables in one go.
 
 use super::cursor::{Row, stream};
-use super::load::check_memory;
-use super::source::{self, Column, Relation, Source};
-use super::{progress, spi};
-use crate::error::{Error, shown};
-use crate::graph::rules::{Role, Rules};
-use crate::graph::{Day, Graph};
-use crate::identifier::Region;
+use super::source::{self, Relation, Source};
+use super::{progress, settings, spi, thread};
+use crate::error::Error;
+use crate::graph::Graph;
+use crate::graph::rules::Rules;
+use crate::source::batch::Batch;
 use crate::source::mapping::Field;
-use crate::source::seen_at::{self, BadTime};
-use crate::source::sighting::{LeftOut, Observer, Sighting, Value};
+use crate::source::row::{RowReader, Tally, Time};
+use crate::source::sighting::Observer;
 use pgrx::pg_sys;
 use serde::{Deserialize, Serialize};
-
-/// Rows between two reports.
-const REPORT: i64 = 1 << 14;
+use std::sync::mpsc::{Receiver, SyncSender};
 
 /// A part of a source that is read by one query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,183 +27,59 @@ pub enum Stretch {
     Whole,
 }
 
-/// A value that was left out.
-#[derive(Serialize, Deserialize)]
-pub struct Rejection {
-    pub row_key: Option<String>,
-    pub column: String,
-    pub value: String,
-    pub error: String,
-}
-
-/// What a reading counts beside the sightings.
-#[derive(Default, Serialize, Deserialize)]
-pub struct Tally {
-    pub rows: i64,
-    pub malformed: i64,
-    pub blocked: i64,
-    /// The first of all rejections.
-    pub rejections: Vec<Rejection>,
-    /// The oldest day that a row was seen on.
-    pub oldest: Option<Day>,
-}
-
-impl Tally {
-    /// Adds what another reading counted.
-    pub fn add(&mut self, other: Tally, kept: usize) {
-        self.rows += other.rows;
-        self.malformed += other.malformed;
-        self.blocked += other.blocked;
-        let room = kept.saturating_sub(self.rejections.len());
-        self.rejections.extend(other.rejections.into_iter().take(room));
-        self.oldest = [self.oldest, other.oldest].into_iter().flatten().min();
-    }
-}
-
-/// How a column's value becomes a day.
-#[derive(Clone, Copy)]
-enum Time {
-    Timestamp,
-    Date,
-    Text,
-}
-
-/// One thing that a row says: a constant, or the column of the query that holds it.
-struct Part {
-    /// The column's name in the source; of a constant, what it stands for.
-    name: String,
-    place: Place,
-}
-
-enum Place {
-    Constant(String),
-    Column(usize),
-}
-
-impl Part {
-    fn value<'v>(&'v self, row: &Row<'v>, part: usize) -> Option<Value<'v>> {
-        let text = match &self.place {
-            Place::Constant(text) => Some(text.as_str()),
-            Place::Column(column) => row.text(*column),
-        };
-        text.map(|text| Value { text, column: part })
-    }
-}
-
 /// A source, ready to be read.
 pub struct Reader<'r> {
     source: &'r Source,
-    rules: &'r Rules,
     relation: Relation,
-    /// What is selected, as SQL.
+    rows: RowReader<'r>,
+    /// What is selected, as SQL: ctid, xmin, the time, and what `rows` wants as text.
     select: Vec<String>,
-    parts: Vec<Part>,
-    /// Places in `parts`.
-    identifiers: Vec<(u16, usize)>,
-    channel: Option<usize>,
-    device_type: Option<usize>,
-    region: Option<usize>,
-    /// Of rows that name none.
-    region_of_source: Option<Region>,
-    key: Option<(u16, usize)>,
-    /// Column of the query, and the name of the source's column.
-    seen_at: Option<(usize, Time, String)>,
-    /// The day on which rows without a usable time count as seen.
-    undated: Day,
-    kept: usize,
+    time: Time,
     /// Oid and size in blocks of each table that holds rows; none if these cannot be read apart.
     tables: Vec<(u32, i64)>,
 }
 
-/// Places of the first columns of every query of a table: ctid and xmin.
+/// Places of the first columns of every query.
 const CTID: usize = 0;
 const XMIN: usize = 1;
+const TIME: usize = 2;
 
 impl<'r> Reader<'r> {
     /// Prepares to read `source`; fails if the relation no longer fits its mapping. At most `kept`
     /// rejections are kept.
-    pub fn new(source: &'r Source, rules: &'r Rules, kept: usize) -> Result<Self, Error> {
+    pub fn new(source: &'r Source, rules: &Rules, kept: usize) -> Result<Self, Error> {
         let relation = source::relation(source.oid)?;
         let columns = source::columns(source.oid);
         source::check(&source.mapping, rules, &relation, &columns)?;
-        let tables = tables(source.oid, &relation);
-        let mut reader = Reader {
-            source,
-            rules,
-            relation,
-            tables,
-            select: vec!["ctid".into(), "xmin".into()],
-            parts: Vec::new(),
-            identifiers: Vec::new(),
-            channel: None,
-            device_type: None,
-            region: None,
-            region_of_source: rules.region,
-            key: None,
-            seen_at: None,
-            undated: source.attached_on,
-            kept,
-        };
-        reader.plan(&columns)?;
-        Ok(reader)
-    }
-
-    fn plan(&mut self, columns: &[Column]) -> Result<(), Error> {
-        let mapping = &self.source.mapping;
-        if let Some(key) = &mapping.key {
-            let record = self.rules.types.iter().position(|kind| kind.role == Role::Record);
-            let record = record.ok_or_else(|| Error::Configuration {
+        if source.mapping.key.is_some() && rules.record_type().is_none() {
+            return Err(Error::Configuration {
                 table: "identifier_type",
                 cause: "no type has the role record, which rows with a key need".into(),
                 hint: "INSERT INTO identity_resolve.identifier_type (name, role) VALUES ('record', 'record');",
-            })?;
-            self.key = Some((record as u16, self.part("key", &Field::Column(key.clone()))));
+            });
         }
-        for (name, fields) in &mapping.identifiers {
-            let Some(index) = self.rules.type_index(name) else {
-                continue;
-            };
-            if self.rules.type_of(index).role != Role::Network {
-                for field in &fields.0 {
-                    let part = self.part(name, field);
-                    self.identifiers.push((index, part));
-                }
+        let mut undated = source.attached_on;
+        let mut time = (Time::Text, "NULL".to_owned());
+        match &source.mapping.seen_at {
+            Some(Field::Constant(text)) => undated = source::constant_day(text)?,
+            Some(Field::Column(name)) => {
+                let column = columns.iter().find(|column| column.name == *name);
+                time = match column.map(|column| column.type_oid) {
+                    Some(pg_sys::TIMESTAMPTZOID | pg_sys::TIMESTAMPOID) => {
+                        (Time::Timestamp, quoted(name))
+                    }
+                    Some(pg_sys::DATEOID) => (Time::Date, quoted(name)),
+                    _ => time,
+                };
             }
-        }
-        self.channel = mapping.channel.as_ref().map(|field| self.part("channel", field));
-        self.device_type = mapping.device_type.as_ref().map(|field| self.part("device_type", field));
-        match &mapping.region {
-            Some(Field::Constant(code)) => self.region_of_source = Region::parse(code),
-            Some(field) => self.region = Some(self.part("region", field)),
             None => {}
         }
-        if let Some(Field::Constant(text)) = &mapping.seen_at {
-            self.undated = source::constant_day(text)?;
-        }
-        if let Some(Field::Column(name)) = &mapping.seen_at {
-            let column = columns.iter().find(|column| column.name == *name);
-            let (time, cast) = match column.map(|column| column.type_oid) {
-                Some(pg_sys::TIMESTAMPTZOID) => (Time::Timestamp, "timestamptz"),
-                Some(pg_sys::TIMESTAMPOID) => (Time::Timestamp, "timestamp"),
-                Some(pg_sys::DATEOID) => (Time::Date, "date"),
-                _ => (Time::Text, "text"),
-            };
-            self.select.push(format!("{}::pg_catalog.{cast}", quoted(name)));
-            self.seen_at = Some((self.select.len() - 1, time, name.clone()));
-        }
-        Ok(())
-    }
-
-    fn part(&mut self, path: &str, field: &Field) -> usize {
-        let (name, place) = match field {
-            Field::Constant(text) => (path.to_owned(), Place::Constant(text.clone())),
-            Field::Column(column) => {
-                self.select.push(format!("{}::pg_catalog.text", quoted(column)));
-                (column.clone(), Place::Column(self.select.len() - 1))
-            }
-        };
-        self.parts.push(Part { name, place });
-        self.parts.len() - 1
+        let (time, time_column) = time;
+        let rows = RowReader::new(&source.mapping, &source.name, rules, time, undated, kept);
+        let mut select = vec!["ctid".into(), "xmin".into(), time_column];
+        select.extend(rows.columns.iter().map(|column| format!("{}::pg_catalog.text", quoted(column))));
+        let tables = tables(source.oid, &relation);
+        Ok(Reader { source, relation, rows, select, time, tables })
     }
 
     /// Whether the source is made of tables that can be read by blocks.
@@ -259,7 +132,7 @@ impl<'r> Reader<'r> {
     }
 
     /// Counts the sightings of a stretch in `graph`; returns the fingerprint of the row versions
-    /// that were read.
+    /// that were read. This thread reads while another counts.
     pub fn read(
         &self,
         stretch: Stretch,
@@ -267,25 +140,46 @@ impl<'r> Reader<'r> {
         graph: &mut Graph,
         tally: &mut Tally,
     ) -> Result<u64, Error> {
-        let today = seen_at::today();
-        let mut fingerprint = 0;
-        let mut unreported = 0;
-        let mut result = Ok(());
-        stream(&self.query(stretch, &self.select), &[], |row| {
-            if result.is_err() {
-                return;
+        let columns = self.rows.columns.len();
+        let limit_mb = settings::graph_memory_mb();
+        let rows = &self.rows;
+        let count = |batches: Receiver<Batch>| {
+            for batch in batches {
+                batch.rows(columns).for_each(|row| rows.read(&row, observer, graph, tally));
+                graph.check_memory(limit_mb)?;
             }
+            Ok(())
+        };
+        let (counted, fingerprint) = thread::with_worker(count, |batches| self.feed(stretch, &batches));
+        counted.map(|()| fingerprint)
+    }
+
+    /// Sends the rows of a stretch, some thousand at a time, until the receiver has enough.
+    fn feed(&self, stretch: Stretch, batches: &SyncSender<Batch>) -> u64 {
+        let mut fingerprint = 0;
+        let mut batch = Batch::default();
+        let mut wanted = true;
+        let send = |batch: &mut Batch| {
+            progress::advance(batch.len() as i64);
+            batches.send(std::mem::take(batch)).is_ok()
+        };
+        stream(&self.query(stretch, &self.select), &[], |row| {
             fingerprint = add_version(fingerprint, row);
-            self.read_row(row, today, observer, graph, tally);
-            unreported += 1;
-            if unreported == REPORT {
-                progress::advance(unreported);
-                unreported = 0;
-                result = check_memory(graph);
+            let time = match self.time {
+                Time::Timestamp => row.int8(TIME),
+                Time::Date => row.int4(TIME).map(i64::from),
+                Time::Text => None,
+            };
+            batch.push_row(time, row.tid(CTID));
+            (TIME + 1..self.select.len()).for_each(|column| batch.push_value(row.text(column)));
+            if batch.is_full() {
+                wanted = wanted && send(&mut batch);
             }
         });
-        progress::advance(unreported);
-        result.map(|()| fingerprint)
+        if wanted {
+            send(&mut batch);
+        }
+        fingerprint
     }
 
     /// The fingerprint of the row versions of a stretch that are there now.
@@ -315,86 +209,6 @@ impl<'r> Reader<'r> {
                 )
             }
         }
-    }
-
-    /// Counts the sighting of one row.
-    fn read_row(
-        &self,
-        row: &Row,
-        today: Day,
-        observer: &mut Observer,
-        graph: &mut Graph,
-        tally: &mut Tally,
-    ) {
-        let part = |part: usize| self.parts[part].value(row, part);
-        let key = self.key.and_then(|(_, key)| part(key));
-        let mut left_out = |column: &str, value: &str, error: &dyn std::fmt::Display, blocked: bool| {
-            *(if blocked { &mut tally.blocked } else { &mut tally.malformed }) += 1;
-            if tally.rejections.len() < self.kept {
-                tally.rejections.push(Rejection {
-                    row_key: match (key, row.tid(CTID)) {
-                        (Some(key), _) => Some(shown(key.text)),
-                        (None, place) => place.map(|(block, place)| format!("({block},{place})")),
-                    },
-                    column: column.to_owned(),
-                    value: shown(value),
-                    error: error.to_string(),
-                });
-            }
-        };
-
-        let day = self.seen_at(row, today).unwrap_or_else(|(column, value, bad)| {
-            left_out(column, &value, &bad, false);
-            None
-        });
-        let mut region = self.region_of_source;
-        if let Some(value) = self.region.and_then(part).filter(|value| !value.text.trim().is_empty()) {
-            match Region::parse(value.text.trim()) {
-                Some(known) => region = Some(known),
-                None => left_out(&self.parts[value.column].name, value.text, &"unknown region", false),
-            }
-        }
-        let mut sighting = Sighting {
-            day: day.unwrap_or(self.undated),
-            channel: self.channel.and_then(part),
-            device_type: self.device_type.and_then(part),
-            region,
-            identifiers: Vec::with_capacity(self.identifiers.len() + 1),
-        };
-        let record;
-        if let (Some((record_type, _)), Some(key)) = (self.key, key) {
-            record = format!("{}/{}", self.source.name, key.text);
-            sighting.identifiers.push((record_type, Value { text: &record, column: key.column }));
-        }
-        let values = self.identifiers.iter().filter_map(|&(kind, place)| Some((kind, part(place)?)));
-        sighting.identifiers.extend(values);
-
-        observer.observe(graph, &sighting, 1, |value, reason| {
-            let column = &self.parts[value.column].name;
-            left_out(column, value.text, &reason, reason == LeftOut::Blocked);
-        });
-        tally.rows += 1;
-        tally.oldest = Some(tally.oldest.map_or(sighting.day, |oldest| oldest.min(sighting.day)));
-    }
-
-    /// The day of a row, if it has one; else the column's name, its text and what is wrong.
-    fn seen_at(&self, row: &Row, today: Day) -> Result<Option<Day>, (&str, String, BadTime)> {
-        let Some((column, time, name)) = &self.seen_at else {
-            return Ok(None);
-        };
-        let day = match time {
-            Time::Timestamp => row.int8(*column).map(|time| {
-                seen_at::of_timestamp(time, today).map_err(|bad| (seen_at::timestamp_text(time), bad))
-            }),
-            Time::Date => row.int4(*column).map(|days| {
-                seen_at::of_date(days, today).map_err(|bad| (seen_at::date_text(days), bad))
-            }),
-            Time::Text => row
-                .text(*column)
-                .filter(|text| !text.trim().is_empty())
-                .map(|text| seen_at::of_text(text, today).map_err(|bad| (text.to_owned(), bad))),
-        };
-        day.transpose().map_err(|(text, bad)| (name.as_str(), text, bad))
     }
 }
 

@@ -82,7 +82,7 @@ fn fill(database: &Database) {
     );
     database.run("CALL identity_resolve.backfill()");
     database.run(
-        "DELETE FROM shop.orders WHERE order_id % 10 = 0; CALL identity_resolve.backfill('shop.orders')",
+        "DELETE FROM shop.store_card WHERE card_number LIKE '%7'; CALL identity_resolve.backfill('shop.store_card')",
     );
 }
 

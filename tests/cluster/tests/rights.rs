@@ -27,16 +27,13 @@ fn an_application_needs_two_grants() {
     );
     let mut client = database.connect();
     client.batch_execute("SET ROLE cluster_application").unwrap();
-    let row = client
-        .query_one(
-            "SELECT identity_resolve.identify('{\"login\": \"ann\", \"email\": \"ann@example.com\"}', '2025-03-01',
-                                              'web', 'tablet', '{\"first_name\": \"Ann\"}')
-                    = identity_resolve.current_profile(identity_resolve.resolve('email', 'ANN@example.com'))",
-            &[],
-        )
-        .unwrap();
-    assert!(row.get::<_, bool>(0));
-    client.query_one("SELECT identity_resolve.resolve('login:ann')", &[]).unwrap();
+    let identify =
+        "SELECT identity_resolve.identify('{\"login\": \"ann\", \"email\": \"ann@example.com\"}',
+                        '2025-03-01', 'web', 'tablet', '{\"first_name\": \"Ann\"}')";
+    client.batch_execute(identify).unwrap();
+    let resolve = "SELECT identity_resolve.resolve('login:ann')
+        = identity_resolve.current_profile(identity_resolve.resolve('email', 'ANN@example.com'))";
+    assert!(client.query_one(resolve, &[]).unwrap().get::<_, bool>(0));
     client.query_one("SELECT * FROM identity_resolve.candidates('login:ann')", &[]).unwrap();
     for denied in [
         "SELECT count(*) FROM identity_resolve.identifier",
@@ -78,7 +75,7 @@ fn an_analyst_reads_the_views() {
     let denied: Vec<_> = views
         .iter()
         .filter_map(|view| client.query(&format!("SELECT * FROM identity_resolve.{view}"), &[]).err())
-        .map(|error| error.to_string())
+        .map(|error| error.as_db_error().map_or(String::new(), |error| error.message().to_owned()))
         .collect();
     assert!(denied.is_empty(), "{denied:?}");
     drop(client);
@@ -158,10 +155,10 @@ const OPERATORS: [(&str, &str, &str); 14] = [
 fn hostile(database: &Database) {
     database.run(HOSTILE);
     for (i, (name, left, right)) in OPERATORS.iter().enumerate() {
-        let result = if *name == "||" { "text" } else { "boolean" };
+        let result = if *name == "||" { "pg_catalog.text" } else { "boolean" };
         database.run(&format!(
-            "CREATE FUNCTION hostile.operator_{i}({left}, {right}) RETURNS pg_catalog.{result}
-                 LANGUAGE sql AS 'SELECT hostile.note(''{name} ({left}, {right})'')::pg_catalog.{result}';
+            "CREATE FUNCTION hostile.operator_{i}({left}, {right}) RETURNS {result}
+                 LANGUAGE sql AS 'SELECT hostile.note(''{name} ({left}, {right})'')::{result}';
              CREATE OPERATOR hostile.{name} (LEFTARG = {left}, RIGHTARG = {right}, FUNCTION = hostile.operator_{i})"
         ));
     }

@@ -31,6 +31,7 @@ END $$;
 
 CREATE TABLE customer (id int PRIMARY KEY, email text, phone text, tags text[], document jsonb, photo bytea,
                        price money, updated_at timestamptz);
+CREATE TABLE supplier (id int, email text);
 CREATE VIEW customer_view AS TABLE customer;
 CREATE INDEX customer_email ON customer (email);
 CREATE SEQUENCE ticket;
@@ -56,6 +57,7 @@ SELECT attempt($$SELECT identity_resolve.add_source('customer', NULL)$$);
 SELECT attempt($$SELECT identity_resolve.add_source('customer', '{"key": "id"}', NULL)$$);
 -- 4. A mapping that is a list,
 SELECT attempt($$SELECT identity_resolve.add_source('customer', '["id", "email"]')$$);
+SELECT attempt($$SELECT identity_resolve.add_source('supplier', '["id", {"email": "email"}]')$$);
 -- 5. or a text.
 SELECT attempt($$SELECT identity_resolve.add_source('customer', '"email"')$$);
 -- 6. An unknown part.
@@ -94,6 +96,7 @@ SELECT attempt($$SELECT identity_resolve.add_source('customer', '{"identifiers":
 SELECT attempt($$SELECT identity_resolve.add_source('customer', '{"key": "photo"}')$$);
 -- 20. A time that is none.
 SELECT attempt($$SELECT identity_resolve.add_source('customer', '{"key": "id", "seen_at": "id"}')$$);
+SELECT attempt($$SELECT identity_resolve.add_source('customer', '{"key": "id", "seen_at": {"value": "yesterday"}}')$$);
 -- 21. A region that is none.
 SELECT attempt($$SELECT identity_resolve.add_source('customer', '{"key": "id", "region": {"value": "Atlantis"}}')$$);
 -- 22. A mode that does not exist,
