@@ -29,29 +29,40 @@ CREATE FUNCTION identity_resolve.keep_seeds() RETURNS trigger
 DECLARE
     full_row jsonb := to_jsonb(CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END);
     row_key jsonb := (SELECT jsonb_object_agg(name, full_row -> name) FROM unnest(TG_ARGV) AS name);
-    columns text;
-    replaced int;
 BEGIN
-    IF TG_OP = 'UPDATE' THEN
-        NEW.seeded := false;
-        RETURN NEW;
-    ELSIF TG_OP = 'DELETE' THEN
+    IF TG_OP = 'DELETE' THEN
         INSERT INTO identity_resolve.removed_seed VALUES (TG_TABLE_NAME, row_key) ON CONFLICT DO NOTHING;
         RETURN NULL;
+    ELSIF TG_OP = 'UPDATE' THEN
+        NEW.seeded := false;
+    ELSE
+        DELETE FROM identity_resolve.removed_seed AS r WHERE r.relation = TG_TABLE_NAME AND r.key = row_key;
     END IF;
-    DELETE FROM identity_resolve.removed_seed AS r WHERE r.relation = TG_TABLE_NAME AND r.key = row_key;
+    RETURN NEW;
+END $$;
+COMMENT ON FUNCTION identity_resolve.keep_seeds() IS
+    'Trigger: tells shipped configuration rows from changed ones, so that dump and restore keep the changes';
+
+CREATE FUNCTION identity_resolve.replace_seed() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+-- The arguments are the columns of the table's key.
+DECLARE
+    full_row jsonb := to_jsonb(NEW);
+    row_key jsonb := (SELECT jsonb_object_agg(name, full_row -> name) FROM unnest(TG_ARGV) AS name);
+    columns text := (SELECT string_agg(quote_ident(a.attname), ', ') FROM pg_attribute AS a
+                     WHERE a.attrelid = TG_RELID AND a.attnum > 0 AND NOT a.attisdropped);
+    replaced int;
+BEGIN
     -- Updated, not deleted and inserted: other rows may refer to it.
-    SELECT string_agg(quote_ident(a.attname), ', ') INTO columns
-    FROM pg_attribute AS a WHERE a.attrelid = TG_RELID AND a.attnum > 0 AND NOT a.attisdropped;
-    EXECUTE format('UPDATE identity_resolve.%I AS t
-                    SET (%s) = (SELECT %2$s FROM jsonb_populate_record(NULL::identity_resolve.%1$I, $1))
+    EXECUTE format('UPDATE identity_resolve.%1$I AS t
+                    SET (%2$s) = (SELECT %2$s FROM jsonb_populate_record(NULL::identity_resolve.%1$I, $1))
                     WHERE t.seeded AND to_jsonb(t) @> $2', TG_TABLE_NAME, columns)
         USING full_row, row_key;
     GET DIAGNOSTICS replaced = ROW_COUNT;
     RETURN CASE WHEN replaced = 0 THEN NEW END;
 END $$;
-COMMENT ON FUNCTION identity_resolve.keep_seeds() IS
-    'Trigger: tells shipped configuration rows from changed ones, so that dump and restore keep the changes';
+COMMENT ON FUNCTION identity_resolve.replace_seed() IS
+    'Trigger: puts a restored configuration row in the place of the shipped one';
 
 CREATE FUNCTION identity_resolve.remove_seed() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -137,7 +148,7 @@ INSERT INTO identity_resolve.device_type (name, sharing, expires_after, seeded) 
 CREATE TABLE identity_resolve.channel (
     name text PRIMARY KEY CHECK (name = lower(btrim(name)) AND name <> ''),
     kind text NOT NULL CHECK (kind IN ('online', 'offline')),
-    cost numeric NOT NULL DEFAULT 0 CHECK (cost >= 0),
+    cost numeric NOT NULL DEFAULT 0 CHECK (cost >= 0 AND cost < 'Infinity'),
     reaches text REFERENCES identity_resolve.identifier_type ON UPDATE CASCADE,
     seeded boolean NOT NULL DEFAULT false
 );
@@ -208,7 +219,7 @@ CREATE TABLE identity_resolve.setting (
     half_life interval NOT NULL DEFAULT '90 days' CHECK (half_life >= '1 hour'),
     region text DEFAULT NULL,
     rejections_kept int NOT NULL DEFAULT 10000 CHECK (rejections_kept >= 0),
-    expired_as_of timestamptz,
+    expired_as_of timestamptz CHECK (isfinite(expired_as_of)),
     seeded boolean NOT NULL DEFAULT false
 );
 COMMENT ON TABLE identity_resolve.setting IS 'One row: what holds for the whole graph and is dumped with it';
@@ -300,6 +311,10 @@ BEGIN
     LOOP
         EXECUTE format('CREATE TRIGGER keep_seeds BEFORE INSERT OR UPDATE ON identity_resolve.%I
             FOR EACH ROW EXECUTE FUNCTION identity_resolve.keep_seeds(%s)', name, key);
+        -- pg_dump restores with an empty search_path.
+        EXECUTE format('CREATE TRIGGER replace_seed BEFORE INSERT ON identity_resolve.%I
+            FOR EACH ROW WHEN (NOT NEW.seeded AND pg_catalog.current_setting(''search_path'') = '''')
+            EXECUTE FUNCTION identity_resolve.replace_seed(%s)', name, key);
         EXECUTE format('CREATE TRIGGER keep_removed_seeds AFTER DELETE ON identity_resolve.%I
             FOR EACH ROW EXECUTE FUNCTION identity_resolve.keep_seeds(%s)', name, key);
         EXECUTE format('CREATE TRIGGER configuration_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON identity_resolve.%I

@@ -2,7 +2,8 @@
 
 use super::{Answer, required};
 use crate::pg::backfill as backfilling;
-use crate::pg::{configuration, source, transaction};
+use crate::pg::{configuration, json, source, transaction};
+use pgrx::AnyElement;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
@@ -12,10 +13,10 @@ const DROP: &str = "SELECT identity_resolve.drop_source('schema.table');";
 #[pg_extern(sql = "")]
 fn add_source(
     source: Option<pg_sys::Oid>,
-    mapping: Option<pgrx::JsonB>,
+    mapping: Option<AnyElement>,
     mode: Option<&str>,
 ) -> Answer<()> {
-    let mapping = required(mapping, "mapping", ADD)?.0.to_string();
+    let mapping = json::text(&required(mapping, "mapping", ADD)?);
     let mode = required(mode, "mode", "mode => 'manual'")?;
     Ok(source::add(required(source, "source", ADD)?, &mapping, mode)?)
 }

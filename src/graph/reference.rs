@@ -120,10 +120,10 @@ pub fn usable(rules: &Rules, seen: &Seen) -> BTreeSet<String> {
     let mut usable = BTreeSet::new();
     for (type_index, value) in &seen.identifiers {
         let kind = &rules.types[usize::from(*type_index)];
-        if let Ok(value) = kind.normalizer.canonical(value, None) {
-            if !rules.blocked.matches(&kind.name, &value) {
-                usable.insert(format!("{}:{value}", kind.name));
-            }
+        if let Ok(value) = kind.normalizer.canonical(value, None)
+            && !rules.blocked.matches(&kind.name, &value)
+        {
+            usable.insert(format!("{}:{value}", kind.name));
         }
     }
     usable

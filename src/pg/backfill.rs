@@ -6,7 +6,7 @@ use super::copy::{Indexes, copy_into};
 use super::progress::{self, Phase};
 use super::scan::{Reader, Stretch};
 use super::source::{self, Source};
-use super::transaction::{self, PinnedSearchPath, Procedure};
+use super::transaction::{self, PinnedSettings, Procedure};
 use super::{load, settings, spi, thread, write};
 use crate::error::Error;
 use crate::graph::rules::Rules;
@@ -27,15 +27,14 @@ const SEGMENT_BYTES: usize = 900 << 20;
 /// Reads a source (`None`: all) and brings the whole graph up to date.
 pub fn backfill(oid: Option<pg_sys::Oid>, procedure: &Procedure) -> Result<(), Error> {
     transaction::refuse_if_read_only();
-    let search_path = PinnedSearchPath::pin();
+    let pinned = PinnedSettings::pin();
     let configuration = configuration::current()?;
     progress::begin();
     let mut graph = Graph::threaded(thread::spawn);
     let mut tallies = Vec::new();
     let sources = source::attached(oid)?;
     for source in &sources {
-        let backfill =
-            Backfill { source, configuration: &configuration, procedure, search_path: &search_path };
+        let backfill = Backfill { source, configuration: &configuration, procedure, pinned: &pinned };
         tallies.push(backfill.read(&mut graph)?);
     }
     for (source, tally) in sources.iter().zip(&tallies) {
@@ -122,7 +121,7 @@ struct Backfill<'a> {
     source: &'a Source,
     configuration: &'a Configuration,
     procedure: &'a Procedure,
-    search_path: &'a PinnedSearchPath,
+    pinned: &'a PinnedSettings,
 }
 
 impl Backfill<'_> {
@@ -179,7 +178,7 @@ impl Backfill<'_> {
             unsaved.save(self.source, digest, graph, &tally);
             saved.push(unsaved);
             self.procedure.commit();
-            self.search_path.renew();
+            self.pinned.renew();
             self.claim()?;
         }
     }

@@ -15,7 +15,7 @@ const EXAMPLE: &str = "'{\"email\": \"ann@example.com\", \"cookie\": [\"c1\", \"
 /// Counts one sighting, keeps the traits with its strongest identifier, and returns whose it is:
 /// the profile of its strongest identifier that has one.
 pub fn identify(
-    identifiers: &Json,
+    identifiers: &Map<String, Json>,
     day: Day,
     channel: Option<&str>,
     device_type: Option<&str>,
@@ -82,13 +82,10 @@ fn keep_traits(identifier: &str, day: Day, traits: &Map<String, Json>) {
 }
 
 /// Type and text of each value of `{"email": "…", "cookie": ["…", "…"]}`.
-fn values(identifiers: &Json, rules: &Rules) -> Result<Vec<(u16, String)>, Error> {
+fn values(identifiers: &Map<String, Json>, rules: &Rules) -> Result<Vec<(u16, String)>, Error> {
     let shape = |cause: String| Error::Shape { argument: "identifiers", cause, example: EXAMPLE };
-    let Json::Object(object) = identifiers else {
-        return Err(shape("it is not an object".into()));
-    };
     let mut values = Vec::new();
-    for (name, value) in object {
+    for (name, value) in identifiers {
         let index = rules.type_index(name).ok_or_else(|| Error::UnknownType {
             name: name.clone(),
             known: rules.types.iter().map(|kind| kind.name.clone()).collect(),

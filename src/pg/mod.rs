@@ -9,6 +9,7 @@ mod error;
 pub mod evidence;
 pub mod identify;
 mod index;
+pub mod json;
 mod load;
 pub mod lookup;
 mod progress;

@@ -101,39 +101,52 @@ pub fn lock_graph() {
     spi::run("UPDATE identity_resolve.revision SET number = number + 1", &[]);
 }
 
-/// Pins the search_path for a procedure, which cannot have a SET clause as it commits. Until the
-/// end of the transaction, or until dropped.
-pub struct PinnedSearchPath {
-    before: String,
+/// Settings on which it depends what a name means, and how a value looks as text.
+const PINNED: [(&str, &str); 5] = [
+    ("search_path", "pg_catalog, pg_temp"),
+    ("datestyle", "ISO, YMD"),
+    ("timezone", "UTC"),
+    ("intervalstyle", "postgres"),
+    ("extra_float_digits", "1"),
+];
+
+/// Pins settings for a procedure, which cannot have a SET clause as it commits. Until the end of
+/// the transaction, or until dropped.
+pub struct PinnedSettings {
+    before: Vec<String>,
 }
 
-impl PinnedSearchPath {
-    /// Pins it.
+impl PinnedSettings {
+    /// Pins them.
     pub fn pin() -> Self {
-        let before = spi::one("SELECT pg_catalog.current_setting('search_path')", &[], |row| {
-            row.text(0).unwrap_or_default().to_owned()
-        })
-        .unwrap_or_default();
-        Self::set("pg_catalog, pg_temp");
-        PinnedSearchPath { before }
+        let current = |&(name, _): &(&str, &str)| {
+            spi::one("SELECT pg_catalog.current_setting($1)", &[name.into()], |row| {
+                row.text(0).unwrap_or_default().to_owned()
+            })
+        };
+        let before = PINNED.iter().map(|pinned| current(pinned).unwrap_or_default()).collect();
+        let pinned = PinnedSettings { before };
+        pinned.renew();
+        pinned
     }
 
-    /// Pins it again after a commit, which has ended the pin.
+    /// Pins them again after a commit, which has ended the pin.
     pub fn renew(&self) {
-        Self::set("pg_catalog, pg_temp");
-    }
-
-    fn set(value: &str) {
-        spi::one("SELECT pg_catalog.set_config('search_path', $1, true)", &[value.into()], |_| ());
+        PINNED.iter().for_each(|&(name, value)| set(name, value));
     }
 }
 
-impl Drop for PinnedSearchPath {
+impl Drop for PinnedSettings {
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            Self::set(&self.before);
+            PINNED.iter().zip(&self.before).for_each(|((name, _), value)| set(name, value));
         }
     }
+}
+
+/// Sets a setting until the end of the transaction.
+fn set(name: &str, value: &str) {
+    spi::one("SELECT pg_catalog.set_config($1, $2, true)", &[name.into(), value.into()], |_| ());
 }
 
 /// Ends the work with an error if it was cancelled.

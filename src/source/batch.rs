@@ -2,6 +2,9 @@
 
 use crate::identifier::MAX_BYTES;
 
+/// Block and place in the block, of a row of a table.
+pub type RowPlace = (u32, u16);
+
 /// Some thousand rows of one source, as plain memory.
 #[derive(Default)]
 pub struct Batch {
@@ -9,7 +12,7 @@ pub struct Batch {
     /// Start and length in `text` of each value, row by row; `None` is null.
     values: Vec<Option<(u32, u32)>>,
     /// When each row was seen, in the unit of its column, and where it stands in its table.
-    rows: Vec<(Option<i64>, Option<(u32, u16)>)>,
+    rows: Vec<(Option<i64>, Option<RowPlace>)>,
 }
 
 impl Batch {
@@ -30,7 +33,7 @@ impl Batch {
     }
 
     /// Begins a row; its values follow.
-    pub fn push_row(&mut self, time: Option<i64>, place: Option<(u32, u16)>) {
+    pub fn push_row(&mut self, time: Option<i64>, place: Option<RowPlace>) {
         self.rows.push((time, place));
     }
 
@@ -60,8 +63,8 @@ pub struct Row<'a> {
     values: &'a [Option<(u32, u32)>],
     /// When it was seen, in the unit of its column.
     pub time: Option<i64>,
-    /// Block and place in the block, of a row of a table.
-    pub place: Option<(u32, u16)>,
+    /// Where it stands, if it is a row of a table.
+    pub place: Option<RowPlace>,
 }
 
 impl<'a> Row<'a> {

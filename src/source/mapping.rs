@@ -51,6 +51,8 @@ pub struct Fields(pub Vec<Field>);
 impl Mapping {
     /// Reads a mapping; the error says which key or value is wrong and what is allowed.
     pub fn parse(json: &str) -> Result<Self, serde_json::Error> {
+        // A struct would also be read from an array of its fields' values.
+        serde_json::from_str::<serde_json::Map<_, _>>(json)?;
         serde_json::from_str(json)
     }
 

@@ -98,8 +98,11 @@ impl World {
     }
 }
 
-/// The types of a world: name, role, normaliser, usual way of joining, usual limits.
-const TYPES: [(&str, Role, Normalizer, Joins, [Option<u32>; 2]); 10] = [
+/// Name, role, normaliser, usual way of joining, usual limits.
+type Kind = (&'static str, Role, Normalizer, Joins, [Option<u32>; 2]);
+
+/// The types of a world.
+const TYPES: [Kind; 10] = [
     ("customer_number", Role::Person, Normalizer::Exact, Joins::Any, [Some(1), Some(1)]),
     ("login", Role::Person, Normalizer::Exact, Joins::Any, [Some(1), Some(1)]),
     ("loyalty_card", Role::Person, Normalizer::Exact, Joins::Any, [Some(2), Some(3)]),
@@ -231,10 +234,10 @@ pub fn world() -> impl Strategy<Value = World> {
                 let (Some(x), Some(y)) = (of(x), of(y)) else {
                     continue;
                 };
-                if let Some(fact) = say(&rules, x, y, what) {
-                    if !facts.iter().any(|known| same_matter(known, &fact)) {
-                        facts.push(fact);
-                    }
+                if let Some(fact) = say(&rules, x, y, what)
+                    && !facts.iter().any(|known| same_matter(known, &fact))
+                {
+                    facts.push(fact);
                 }
             }
             World { configuration, facts }
