@@ -30,11 +30,22 @@ DECLARE
     full_row jsonb := to_jsonb(CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END);
     row_key jsonb := (SELECT jsonb_object_agg(name, full_row -> name) FROM unnest(TG_ARGV) AS name);
 BEGIN
-    IF TG_OP = 'DELETE' THEN
+    IF TG_OP = 'TRUNCATE' THEN
+        EXECUTE format('INSERT INTO identity_resolve.removed_seed
+                        SELECT $1, (SELECT jsonb_object_agg(name, to_jsonb(t) -> name) FROM unnest($2) AS name)
+                        FROM identity_resolve.%I AS t ON CONFLICT DO NOTHING', TG_TABLE_NAME)
+            USING TG_TABLE_NAME, TG_ARGV;
+        RETURN NULL;
+    ELSIF TG_OP = 'DELETE' THEN
         INSERT INTO identity_resolve.removed_seed VALUES (TG_TABLE_NAME, row_key) ON CONFLICT DO NOTHING;
         RETURN NULL;
     ELSIF TG_OP = 'UPDATE' THEN
         NEW.seeded := false;
+        IF NOT to_jsonb(OLD) @> row_key THEN
+            INSERT INTO identity_resolve.removed_seed
+            SELECT TG_TABLE_NAME, jsonb_object_agg(name, to_jsonb(OLD) -> name) FROM unnest(TG_ARGV) AS name
+            ON CONFLICT DO NOTHING;
+        END IF;
     ELSE
         DELETE FROM identity_resolve.removed_seed AS r WHERE r.relation = TG_TABLE_NAME AND r.key = row_key;
     END IF;
@@ -296,8 +307,9 @@ END $$;
 COMMENT ON FUNCTION identity_resolve.canonical_separation() IS
     'Trigger: makes a separation''s identifiers canonical and puts the lesser first';
 
+-- A dump, which is restored with an empty search_path, holds canonical ones; their types may follow.
 CREATE TRIGGER canonical BEFORE INSERT OR UPDATE ON identity_resolve.separation
-    FOR EACH ROW EXECUTE FUNCTION identity_resolve.canonical_separation();
+    FOR EACH ROW WHEN (pg_catalog.current_setting('search_path') <> '') EXECUTE FUNCTION identity_resolve.canonical_separation();
 
 -- Triggers come after the seeds ------------------------------------------------------------------
 
@@ -317,6 +329,8 @@ BEGIN
             EXECUTE FUNCTION identity_resolve.replace_seed(%s)', name, key);
         EXECUTE format('CREATE TRIGGER keep_removed_seeds AFTER DELETE ON identity_resolve.%I
             FOR EACH ROW EXECUTE FUNCTION identity_resolve.keep_seeds(%s)', name, key);
+        EXECUTE format('CREATE TRIGGER keep_truncated_seeds BEFORE TRUNCATE ON identity_resolve.%I
+            FOR EACH STATEMENT EXECUTE FUNCTION identity_resolve.keep_seeds(%s)', name, key);
         EXECUTE format('CREATE TRIGGER configuration_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON identity_resolve.%I
             FOR EACH STATEMENT EXECUTE FUNCTION identity_resolve.configuration_changed()', name);
     END LOOP;

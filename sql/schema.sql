@@ -1,5 +1,8 @@
 -- The schema and the types that everything else uses.
 
+-- The script must mean the same whatever the caller's search_path is. CREATE EXTENSION restores it.
+SET LOCAL search_path = pg_catalog, pg_temp;
+
 DO $$
 BEGIN
     IF pg_catalog.current_setting('server_encoding') OPERATOR(pg_catalog.<>) 'UTF8' THEN

@@ -70,6 +70,9 @@ pub enum Error {
     /// An argument is JSON of the wrong shape.
     #[error("invalid {argument}")]
     Shape { argument: &'static str, cause: String, example: &'static str },
+    /// A sighting names more identifiers than anybody has.
+    #[error("too many identifiers in one sighting")]
+    TooMany { found: usize, most: usize },
     /// None of the identifiers can be used.
     #[error("no usable identifier")]
     NoIdentifier { left_out: Vec<String> },
@@ -120,6 +123,7 @@ impl Error {
             Error::Denied { right, .. } => format!("The current role has no {right} on it."),
             Error::Null { argument, .. } => format!("{} is null.", capitalised(argument)),
             Error::Shape { cause, .. } => format!("{}.", capitalised(cause)),
+            Error::TooMany { found, most } => format!("There are {found}; {most} are allowed."),
             Error::NoIdentifier { left_out } if left_out.is_empty() => "There is none.".into(),
             Error::NoIdentifier { left_out } => format!("Left out: {}.", left_out.join("; ")),
             Error::Time { value, .. } => format!("The value is {value}."),
@@ -192,7 +196,11 @@ impl Error {
             Error::Denied { relation, right } => {
                 format!("GRANT {right} ON {relation} TO \"…\";")
             }
+            Error::Null { example, .. } | Error::Shape { example, .. } if example.ends_with(';') => {
+                (*example).to_owned()
+            }
             Error::Null { example, .. } | Error::Shape { example, .. } => format!("Write {example}."),
+            Error::TooMany { .. } => "Call identify() for each thing that happened.".into(),
             Error::NoIdentifier { .. } => {
                 "Give at least one well-formed identifier, such as '{\"email\": \"ann@example.com\"}'.".into()
             }
@@ -227,9 +235,10 @@ fn capitalised(text: &str) -> String {
 
 /// The name among `known` that somebody who typed `name` probably meant.
 fn closest<'a>(name: &str, known: &'a [String]) -> Option<&'a String> {
+    let name = name.to_lowercase();
     known
         .iter()
-        .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
+        .map(|candidate| (strsim::jaro_winkler(&name, &candidate.to_lowercase()), candidate))
         .filter(|&(similarity, _)| similarity > 0.8)
         .max_by(|x, y| x.0.total_cmp(&y.0))
         .map(|(_, candidate)| candidate)

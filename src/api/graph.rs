@@ -27,8 +27,11 @@ fn identify(
         None => serde_json::Map::new(),
         Some(traits) => json::object(&traits, "traits", TRAITS)?,
     };
-    let day = seen_at::of_timestamp(seen_at.into_inner(), seen_at::today())
-        .map_err(|bad| Error::Time { argument: "seen_at", value: bad.to_string() })?;
+    let seen_at = seen_at.into_inner();
+    let day = seen_at::of_timestamp(seen_at, seen_at::today()).map_err(|bad| {
+        let value = format!("{}: {bad}", seen_at::timestamp_text(seen_at));
+        Error::Time { argument: "seen_at", value }
+    })?;
     let profile = identifying::identify(&identifiers, day, channel, device_type, &traits)?;
     Ok(profile.map(|id| pgrx::Uuid::from_bytes(*id.as_bytes())))
 }

@@ -127,10 +127,10 @@ struct Backfill<'a> {
 impl Backfill<'_> {
     /// Counts all sightings of the source in `whole`.
     fn read(&self, whole: &mut Graph) -> Result<Tally, Error> {
-        self.claim()?;
+        source::claim(self.source)?;
         let Configuration { rules, rejections_kept: kept, .. } = self.configuration;
-        let reader = Reader::new(self.source, rules, *kept)?;
-        let digest = checkpoint::configuration_digest(self.source);
+        let mut reader = Reader::new(self.source, rules, *kept)?;
+        let digest = checkpoint::configuration_digest(self.source, &reader);
         progress::phase(Phase::Reading, reader.estimated_rows(), self.source.oid.to_u32());
         let saves = self.procedure.may_commit() && reader.has_blocks();
         let mut saved = if saves { checkpoint::saved(self.source, digest) } else { Vec::new() };
@@ -144,26 +144,25 @@ impl Backfill<'_> {
             let mut unsaved = Saved::default();
             transaction::with_snapshot(|| -> Result<(), Error> {
                 let mut observer = Observer::new(rules, self.source.number);
-                let mut read = |stretch, graph: &mut _, tally: &mut _| {
-                    reader.read(stretch, &mut observer, graph, tally)
-                };
                 let started = Instant::now();
                 while let Some(stretch) = to_do.pop_front() {
                     unsaved.stretches.push(stretch);
-                    unsaved.add_version(read(stretch, &mut graph, &mut tally)?);
+                    unsaved.add_version(reader.read(stretch, &mut observer, &mut graph, &mut tally)?);
                     if saves && !to_do.is_empty() && is_due(started, &graph) {
                         return Ok(());
                     }
                 }
                 // All has been read; what was saved must be as true as the rest, in this snapshot.
+                let mut again = if saved.is_empty() { Vec::new() } else { reader.refresh() };
                 for saved in &saved {
-                    if saved.is_current(&reader) {
+                    if saved.is_current(&reader)? {
                         saved.restore(rules, *kept, &mut graph, &mut tally)?;
                     } else {
-                        for &stretch in &saved.stretches {
-                            read(stretch, &mut graph, &mut tally)?;
-                        }
+                        again.extend(saved.stretches.iter().filter(|&&stretch| reader.has(stretch)));
                     }
+                }
+                for stretch in again {
+                    reader.read(stretch, &mut observer, &mut graph, &mut tally)?;
                 }
                 Ok(())
             })?;
@@ -179,20 +178,7 @@ impl Backfill<'_> {
             saved.push(unsaved);
             self.procedure.commit();
             self.pinned.renew();
-            self.claim()?;
-        }
-    }
-
-    /// Keeps other backfills of the same source away until the end of the transaction.
-    fn claim(&self) -> Result<(), Error> {
-        let claimed = spi::one(
-            "SELECT pg_try_advisory_xact_lock('identity_resolve.source'::regclass::oid::int, $1)",
-            &[(self.source.number as i32).into()],
-            |row| row.bool(0).unwrap_or_default(),
-        );
-        match claimed {
-            Some(true) => Ok(()),
-            _ => Err(Error::Busy { relation: self.source.name.clone() }),
+            source::claim(self.source)?;
         }
     }
 }

@@ -28,9 +28,15 @@ impl Saved {
     }
 
     /// Whether what was read there is still what is there.
-    pub fn is_current(&self, reader: &Reader) -> bool {
-        let now = self.stretches.iter().map(|&stretch| reader.fingerprint(stretch));
-        now.fold(0, u64::wrapping_add) == self.fingerprint
+    pub fn is_current(&self, reader: &Reader) -> Result<bool, Error> {
+        let mut now = 0u64;
+        for &stretch in &self.stretches {
+            if !reader.has(stretch) {
+                return Ok(false);
+            }
+            now = now.wrapping_add(reader.fingerprint(stretch)?);
+        }
+        Ok(now == self.fingerprint)
     }
 
     /// Saves what was read.
@@ -79,15 +85,24 @@ impl Saved {
     }
 }
 
-/// What a reading depends on beside the rows: mapping, configuration, version.
-pub fn configuration_digest(source: &Source) -> i64 {
+/// What a reading depends on beside the rows: mapping, configuration, version, columns.
+pub fn configuration_digest(source: &Source, reader: &Reader) -> i64 {
     spi::one(
         "SELECT hashtextextended(jsonb_build_array($1::text, $2::text,
              (SELECT jsonb_agg(t ORDER BY t.name) FROM identity_resolve.identifier_type AS t),
              (SELECT jsonb_agg(b ORDER BY b.type, b.pattern) FROM identity_resolve.blocked_value AS b),
              (SELECT jsonb_agg(p ORDER BY p.issuer) FROM identity_resolve.identity_provider AS p),
-             (SELECT s.region FROM identity_resolve.setting AS s))::text, 0)",
-        &[source.mapping_text.as_str().into(), env!("CARGO_PKG_VERSION").into()],
+             (SELECT s.region FROM identity_resolve.setting AS s),
+             -- Columns can change names and defaults without any row being written.
+             (SELECT jsonb_agg(jsonb_build_array(a.attrelid, a.attnum, a.attname, a.atttypid, a.attmissingval::text)
+                               ORDER BY a.attrelid, a.attnum)
+              FROM pg_attribute AS a
+              WHERE a.attrelid = ANY ($3) AND a.attnum > 0 AND NOT a.attisdropped))::text, 0)",
+        &[
+            source.mapping_text.as_str().into(),
+            env!("CARGO_PKG_VERSION").into(),
+            reader.tables().into(),
+        ],
         |row| row.int8(0).unwrap_or_default(),
     )
     .unwrap_or_default()

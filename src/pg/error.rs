@@ -27,6 +27,7 @@ fn sqlstate(error: &Error) -> PgSqlErrorCode {
         Error::Null { .. } => ERRCODE_NULL_VALUE_NOT_ALLOWED,
         Error::Time { .. } => ERRCODE_DATETIME_FIELD_OVERFLOW,
         Error::Pattern(_) => ERRCODE_INVALID_REGULAR_EXPRESSION,
+        Error::TooMany { .. } => ERRCODE_PROGRAM_LIMIT_EXCEEDED,
         Error::Memory { .. } => ERRCODE_OUT_OF_MEMORY,
         Error::Store(_) => ERRCODE_DATA_CORRUPTED,
         Error::RecordType { .. }

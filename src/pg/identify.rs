@@ -12,6 +12,9 @@ use uuid::Uuid;
 
 const EXAMPLE: &str = "'{\"email\": \"ann@example.com\", \"cookie\": [\"c1\", \"c2\"]}'";
 
+/// What one sighting may name. A table has no more columns either.
+const MOST_IDENTIFIERS: usize = 1000;
+
 /// Counts one sighting, keeps the traits with its strongest identifier, and returns whose it is:
 /// the profile of its strongest identifier that has one.
 pub fn identify(
@@ -24,6 +27,9 @@ pub fn identify(
     let configuration = configuration::current()?;
     let rules = &configuration.rules;
     let values = values(identifiers, rules)?;
+    if values.len() > MOST_IDENTIFIERS {
+        return Err(Error::TooMany { found: values.len(), most: MOST_IDENTIFIERS });
+    }
     let plain = |text| Value { text, column: usize::MAX };
     let sighting = Sighting {
         day,

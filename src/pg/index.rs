@@ -34,26 +34,9 @@ impl Index {
         };
         Index { name: text(0), head, tail, constraint: kind.map(|kind| (text(2), kind)) }
     }
-}
 
-/// Builds all indexes of a table of this extension anew. The graph is locked.
-pub fn rebuild(table: &str) {
-    let oid = transaction::relation(table);
-    let indexes = transaction::with_snapshot(|| {
-        spi::all(
-            "SELECT c.relname::text, pg_get_indexdef(i.indexrelid), k.conname::text, k.contype::text
-             FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
-             LEFT JOIN pg_constraint AS k ON k.conindid = i.indexrelid AND k.contype IN ('p', 'u')
-             WHERE i.indrelid = $1 ORDER BY c.relname",
-            &[oid.into()],
-            Index::from_row,
-        )
-    });
-    for Index { name, head, tail, .. } in &indexes {
-        spi::run(&format!("{head} {name}_new ON {tail}"), &[]);
-    }
-    lock_patiently(oid);
-    for Index { name, constraint, .. } in &indexes {
+    fn put_in_place(&self, table: &str) {
+        let Index { name, constraint, .. } = self;
         let (table, new) = (format!("identity_resolve.{table}"), format!("identity_resolve.{name}_new"));
         let statements = match constraint {
             Some((constraint, kind)) => vec![
@@ -72,22 +55,69 @@ pub fn rebuild(table: &str) {
     }
 }
 
-/// How long to try for a lock before waiting in the queue for it.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Whether the current role may build indexes: only the owner may.
+pub fn may_rebuild() -> bool {
+    spi::one(
+        "SELECT pg_has_role(c.relowner, 'USAGE') FROM pg_class AS c WHERE c.oid = $1",
+        &[transaction::relation("identifier").into()],
+        |row| row.bool(0).unwrap_or_default(),
+    )
+    .unwrap_or_default()
+}
+
+/// New indexes of a table that stand beside the old ones.
+pub struct NewIndexes {
+    table: &'static str,
+    oid: pg_sys::Oid,
+    indexes: Vec<Index>,
+}
+
+/// Builds all indexes of a table of this extension anew. The graph is locked.
+pub fn build(table: &'static str) -> NewIndexes {
+    let oid = transaction::relation(table);
+    let indexes = transaction::with_snapshot(|| {
+        spi::all(
+            "SELECT c.relname::text, pg_get_indexdef(i.indexrelid), k.conname::text, k.contype::text
+             FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
+             LEFT JOIN pg_constraint AS k ON k.conindid = i.indexrelid AND k.contype IN ('p', 'u')
+             WHERE i.indrelid = $1 ORDER BY c.relname",
+            &[oid.into()],
+            Index::from_row,
+        )
+    });
+    for Index { name, head, tail, .. } in &indexes {
+        spi::run(&format!("{head} {name}_new ON {tail}"), &[]);
+    }
+    NewIndexes { table, oid, indexes }
+}
+
+/// Puts new indexes in the place of the old ones. False if readers would not let go of a table:
+/// then the subtransaction that built them must be rolled back.
+pub fn put_in_place(new: &[NewIndexes]) -> bool {
+    if !new.iter().all(|new| lock_patiently(new.oid)) {
+        return false;
+    }
+    for NewIndexes { table, indexes, .. } in new {
+        indexes.iter().for_each(|index| index.put_in_place(table));
+    }
+    true
+}
+
+/// How long to try for the lock.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Takes the lock that replacing an index needs, until the end of the transaction, which is near.
-/// At first it does not wait in the queue, where it would hold up every reader behind one that
-/// takes long; in the end it does, so that a deadlock is found.
-fn lock_patiently(table: pg_sys::Oid) {
+/// It never waits in the queue, where it would hold up every reader behind one that takes long,
+/// and could wait for one that waits for us. False if it cannot be had.
+fn lock_patiently(table: pg_sys::Oid) -> bool {
     let started = Instant::now();
     // SAFETY: locks a table that exists.
     while !unsafe { pg_sys::ConditionalLockRelationOid(table, pg_sys::AccessExclusiveLock as _) } {
         if started.elapsed() > PATIENCE {
-            // SAFETY: as above.
-            unsafe { pg_sys::LockRelationOid(table, pg_sys::AccessExclusiveLock as _) };
-            return;
+            return false;
         }
         transaction::check_for_cancel();
         std::thread::sleep(Duration::from_millis(10));
     }
+    true
 }

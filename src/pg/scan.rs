@@ -150,12 +150,13 @@ impl<'r> Reader<'r> {
             }
             Ok(())
         };
-        let (counted, fingerprint) = thread::with_worker(count, |batches| self.feed(stretch, &batches));
+        let query = self.query(stretch, &self.select)?;
+        let (counted, fingerprint) = thread::with_worker(count, |batches| self.feed(&query, &batches));
         counted.map(|()| fingerprint)
     }
 
-    /// Sends the rows of a stretch, some thousand at a time, until the receiver has enough.
-    fn feed(&self, stretch: Stretch, batches: &SyncSender<Batch>) -> u64 {
+    /// Sends the rows of a query, some thousand at a time, until the receiver has enough.
+    fn feed(&self, query: &str, batches: &SyncSender<Batch>) -> u64 {
         let mut fingerprint = 0;
         let mut batch = Batch::default();
         let mut wanted = true;
@@ -163,7 +164,7 @@ impl<'r> Reader<'r> {
             progress::advance(batch.len() as i64);
             batches.send(std::mem::take(batch)).is_ok()
         };
-        stream(&self.query(stretch, &self.select), &[], |row| {
+        stream(query, &[], |row| {
             fingerprint = add_version(fingerprint, row);
             let time = match self.time {
                 Time::Timestamp => row.int8(TIME),
@@ -183,32 +184,53 @@ impl<'r> Reader<'r> {
     }
 
     /// The fingerprint of the row versions of a stretch that are there now.
-    pub fn fingerprint(&self, stretch: Stretch) -> u64 {
+    pub fn fingerprint(&self, stretch: Stretch) -> Result<u64, Error> {
         let mut fingerprint = 0;
-        stream(&self.query(stretch, &self.select[..=XMIN]), &[], |row| {
+        stream(&self.query(stretch, &self.select[..=XMIN])?, &[], |row| {
             fingerprint = add_version(fingerprint, row);
         });
-        fingerprint
+        Ok(fingerprint)
     }
 
-    fn query(&self, stretch: Stretch, select: &[String]) -> String {
+    /// The tables that hold rows, by oid.
+    pub fn tables(&self) -> Vec<pg_sys::Oid> {
+        self.tables.iter().map(|&(table, _)| pg_sys::Oid::from(table)).collect()
+    }
+
+    /// Whether a stretch is of a table that belongs to the source.
+    pub fn has(&self, stretch: Stretch) -> bool {
         match stretch {
+            Stretch::Whole => true,
+            Stretch::Blocks { table, .. } => self.tables.iter().any(|&(known, _)| known == table),
+        }
+    }
+
+    /// Looks again which tables the source has: partitions come and go. Returns what there is to
+    /// read in the new ones.
+    pub fn refresh(&mut self) -> Vec<Stretch> {
+        let now = tables(self.source.oid, &self.relation);
+        let before = std::mem::replace(&mut self.tables, now);
+        let new =
+            self.tables.iter().filter(|(table, _)| !before.iter().any(|(known, _)| known == table));
+        new.map(|&(table, _)| Stretch::Blocks { table, first: 0, end: None }).collect()
+    }
+
+    fn query(&self, stretch: Stretch, select: &[String]) -> Result<String, Error> {
+        Ok(match stretch {
             // There may be neither ctid nor xmin.
             Stretch::Whole => {
                 let select = [&["NULL::tid".to_owned(), "NULL::xid".to_owned()], &select[XMIN + 1..]];
                 format!("SELECT {} FROM {}", select.concat().join(", "), self.relation.name)
             }
             Stretch::Blocks { table, first, end } => {
-                let name = source::relation(pg_sys::Oid::from(table))
-                    .map(|relation| relation.name)
-                    .unwrap_or_default();
+                let name = source::relation(pg_sys::Oid::from(table))?.name;
                 let end = end.map_or(String::new(), |end| format!(" AND ctid < '({end},0)'::tid"));
                 format!(
                     "SELECT {} FROM ONLY {name} WHERE ctid >= '({first},0)'::tid{end}",
                     select.join(", ")
                 )
             }
-        }
+        })
     }
 }
 

@@ -91,9 +91,6 @@ pub fn add(oid: pg_sys::Oid, mapping: &str, mode: &str) -> Result<(), Error> {
     if !matches!(relation.kind, 'r' | 'p' | 'v' | 'm' | 'f') {
         return Err(Error::RelationKind { relation: relation.name });
     }
-    if !relation.readable {
-        return Err(Error::Denied { relation: relation.name, right: "SELECT" });
-    }
     let attached = spi::one(
         "SELECT FROM identity_resolve.source AS s WHERE s.source = $1 OR s.name = $2",
         &[oid.into(), relation.plain_name.as_str().into()],
@@ -126,6 +123,9 @@ pub fn check(
     relation: &Relation,
     columns: &[Column],
 ) -> Result<(), Error> {
+    if !relation.readable {
+        return Err(Error::Denied { relation: relation.name.clone(), right: "SELECT" });
+    }
     if mapping.key.is_none() && mapping.identifiers.is_empty() {
         return Err(Error::EmptyMapping);
     }
@@ -224,9 +224,23 @@ pub fn attached(oid: Option<pg_sys::Oid>) -> Result<Vec<Source>, Error> {
     }
 }
 
+/// Keeps others from reading or dropping a source until the end of the transaction.
+pub fn claim(source: &Source) -> Result<(), Error> {
+    let claimed = spi::one(
+        "SELECT pg_try_advisory_xact_lock('identity_resolve.source'::regclass::oid::int, $1)",
+        &[(source.number as i32).into()],
+        |row| row.bool(0).unwrap_or_default(),
+    );
+    match claimed {
+        Some(true) => Ok(()),
+        _ => Err(Error::Busy { relation: source.name.clone() }),
+    }
+}
+
 /// Detaches a relation and takes back what it told.
 pub fn drop(oid: pg_sys::Oid) -> Result<(), Error> {
     let sources = attached(Some(oid))?;
+    sources.iter().try_for_each(claim)?;
     backfill::retract(&sources)?;
     spi::run("DELETE FROM identity_resolve.source AS s WHERE s.source = $1", &[oid.into()]);
     transaction::with_snapshot(|| ());

@@ -87,6 +87,28 @@ pub fn refuse_if_read_only() {
     }
 }
 
+/// Does `work` in a subtransaction, which is rolled back if it returns false.
+pub fn attempt(work: impl FnOnce() -> bool) -> bool {
+    // SAFETY: as PL/pgSQL does for a block with an exception handler: the memory context and the
+    // resource owner are put back, and the subtransaction is ended in one way or the other. An
+    // error aborts the transaction, and so the subtransaction.
+    unsafe {
+        let context = pg_sys::CurrentMemoryContext;
+        let owner = pg_sys::CurrentResourceOwner;
+        pg_sys::BeginInternalSubTransaction(std::ptr::null());
+        pg_sys::MemoryContextSwitchTo(context);
+        let done = work();
+        if done {
+            pg_sys::ReleaseCurrentSubTransaction();
+        } else {
+            pg_sys::RollbackAndReleaseCurrentSubTransaction();
+        }
+        pg_sys::MemoryContextSwitchTo(context);
+        pg_sys::CurrentResourceOwner = owner;
+        done
+    }
+}
+
 /// When this transaction began, in microseconds since 2000.
 pub fn now() -> i64 {
     // SAFETY: reads a variable of this backend.

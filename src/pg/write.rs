@@ -1,10 +1,10 @@
 //! From changes to the tables.
 
 use super::copy::{Indexes, UNIX_EPOCH, copy_into};
+use super::transaction::{attempt, check_for_cancel};
 use super::{index, progress, spi};
 use crate::graph::solver::Reason;
 use crate::graph::{Changes, Day, IdentifierRow, LinkRow, NO_DAY};
-use pgrx::check_for_interrupts;
 use pgrx::datum::Date;
 use uuid::Uuid;
 
@@ -26,36 +26,41 @@ pub fn write(mut changes: Changes, may_rebuild_indexes: bool) {
     in_chunks(changes.changed_identifiers(), update_identifiers);
     in_chunks(changes.revived().iter().copied(), delete_former);
 
-    let indexes = |new: usize, stored: usize| {
-        let bulk = may_rebuild_indexes && new >= BULK && new >= stored;
-        if bulk { Indexes::Ignore } else { Indexes::Maintain }
-    };
     let (new, stored) = changes.count_identifiers();
-    let of_identifier = indexes(new, stored);
+    let (new_links, _) = changes.count_links();
     let numbers = changes.number_new(reserve_ids(new));
+    check_for_cancel();
+    let bulk = may_rebuild_indexes && new >= BULK && new >= stored && index::may_rebuild();
+    let in_bulk = || {
+        insert_identifiers(&changes, &numbers, Indexes::Ignore);
+        insert_links(&changes, Indexes::Ignore);
+        index::put_in_place(&[index::build("identifier"), index::build("link")])
+    };
+    if new_links + new > 0 && !(bulk && attempt(in_bulk)) {
+        insert_identifiers(&changes, &numbers, Indexes::Maintain);
+        insert_links(&changes, Indexes::Maintain);
+    }
+    copy_into("former_member", 2, Indexes::Maintain, changes.retired(), |(profile, identifier), out| {
+        out.uuid(profile).int8(identifier);
+    });
+}
+
+fn insert_identifiers(changes: &Changes, numbers: &[u32], indexes: Indexes) {
     let mut report = Reporter::default();
-    copy_into("identifier", 7, of_identifier, changes.rows(&numbers), |row, out| {
+    copy_into("identifier", 7, indexes, changes.rows(numbers), |row, out| {
         out.int8(row.id).text(row.identifier).uuid(row.profile).text(standing(row.aside));
         out.date(day(row.first_seen)).date(day(row.last_seen)).bytea(row.evidence);
         report.row();
     });
-    let (new, stored) = changes.count_links();
-    let of_link = indexes(new, stored);
-    copy_into("link", 6, of_link, changes.new_links(), |row, out| {
+}
+
+fn insert_links(changes: &Changes, indexes: Indexes) {
+    let mut report = Reporter::default();
+    copy_into("link", 6, indexes, changes.new_links(), |row, out| {
         out.int8(row.a).int8(row.b).bool(row.asserted).float8(row.probability);
         out.text_or_null(row.held.map(Reason::word)).bytea(row.evidence);
         report.row();
     });
-    copy_into("former_member", 2, Indexes::Maintain, changes.retired(), |(profile, identifier), out| {
-        out.uuid(profile).int8(identifier);
-        report.row();
-    });
-    drop(changes);
-    for (table, indexes) in [("identifier", of_identifier), ("link", of_link)] {
-        if indexes == Indexes::Ignore {
-            index::rebuild(table);
-        }
-    }
 }
 
 fn standing(aside: Option<Reason>) -> &'static str {
@@ -87,7 +92,7 @@ fn in_chunks<T>(rows: impl Iterator<Item = T>, statement: impl Fn(&[T])) {
         let chunk: Vec<T> = rows.by_ref().take(CHUNK).collect();
         statement(&chunk);
         progress::advance(chunk.len() as i64);
-        check_for_interrupts!();
+        check_for_cancel();
     }
 }
 

@@ -48,10 +48,16 @@ pub fn of_date(days: i32, today: Day) -> Result<Day, BadTime> {
 /// offset is UTC.
 pub fn of_text(text: &str, today: Day) -> Result<Day, BadTime> {
     let text = text.trim();
-    let with_offset = ["%+", "%Y-%m-%d %H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M:%S%.f%#z"]
-        .iter()
-        .find_map(|format| DateTime::parse_from_str(text, format).ok())
-        .map(|time| time.naive_utc().date());
+    let with_offset = [
+        "%+",
+        "%Y-%m-%d %H:%M:%S%.f%#z",
+        "%Y-%m-%dT%H:%M:%S%.f%#z",
+        "%Y-%m-%d %H:%M%#z",
+        "%Y-%m-%dT%H:%M%#z",
+    ]
+    .iter()
+    .find_map(|format| DateTime::parse_from_str(text, format).ok())
+    .map(|time| time.naive_utc().date());
     let without = || {
         ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M"]
             .iter()
@@ -114,6 +120,8 @@ mod tests {
         assert_eq!(of_text("2000-01-01 00:30:00+01", TODAY), Ok(POSTGRES_EPOCH - 1));
         assert_eq!(of_text(" 2000-01-01 23:30 ", TODAY), Ok(POSTGRES_EPOCH));
         assert_eq!(of_text("2000-01-01", TODAY), Ok(POSTGRES_EPOCH));
+        assert_eq!(of_text("2000-01-01T12:00Z", TODAY), Ok(POSTGRES_EPOCH));
+        assert_eq!(of_text("2000-01-01 00:30+01", TODAY), Ok(POSTGRES_EPOCH - 1));
     }
 
     #[test]

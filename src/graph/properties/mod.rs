@@ -169,8 +169,8 @@ proptest! {
         let mut dice = Dice(seed);
         let mut store = Store::default();
         let mut facts: Vec<(&Fact, bool)> = world.facts.iter().map(|fact| (fact, false)).collect();
-        for _ in 0..6 {
-            let change: Vec<(&Fact, i64)> = (0..1 + dice.roll(4)).map(|_| toggle(&mut facts, &mut dice)).collect();
+                for _ in 0..12 {
+            let change: Vec<_> = (0..1 + dice.roll(3)).map(|_| toggle(&mut facts, &mut dice)).collect();
             let mut whole = store.clone();
             store.change(&rules, &change, Way::Component);
             whole.change(&rules, &change, Way::Whole);
