@@ -85,8 +85,9 @@ END $$;
 COMMENT ON FUNCTION identity_resolve.remove_seed() IS
     'Trigger: deletes again, after a restore, a shipped configuration row that was deleted before the dump';
 
+-- pg_dump restores with an empty search_path.
 CREATE TRIGGER remove_seed AFTER INSERT ON identity_resolve.removed_seed
-    FOR EACH ROW EXECUTE FUNCTION identity_resolve.remove_seed();
+    FOR EACH ROW WHEN (pg_catalog.current_setting('search_path') = '') EXECUTE FUNCTION identity_resolve.remove_seed();
 
 -- Identifier types ------------------------------------------------------------------------------
 
@@ -323,7 +324,6 @@ BEGIN
     LOOP
         EXECUTE format('CREATE TRIGGER keep_seeds BEFORE INSERT OR UPDATE ON identity_resolve.%I
             FOR EACH ROW EXECUTE FUNCTION identity_resolve.keep_seeds(%s)', name, key);
-        -- pg_dump restores with an empty search_path.
         EXECUTE format('CREATE TRIGGER replace_seed BEFORE INSERT ON identity_resolve.%I
             FOR EACH ROW WHEN (NOT NEW.seeded AND pg_catalog.current_setting(''search_path'') = '''')
             EXECUTE FUNCTION identity_resolve.replace_seed(%s)', name, key);

@@ -8,8 +8,6 @@ use crate::source::seen_at;
 use pgrx::AnyElement;
 use pgrx::prelude::*;
 
-const IDENTIFIERS: &str = "'{\"email\": \"ann@example.com\", \"cookie\": \"c1\"}'";
-
 const TRAITS: &str = "'{\"first_name\": \"Ann\"}'";
 
 #[pg_extern(sql = "")]
@@ -20,9 +18,9 @@ fn identify(
     device_type: Option<&str>,
     traits: Option<AnyElement>,
 ) -> Answer<Option<pgrx::Uuid>> {
-    let identifiers = required(identifiers, "identifiers", IDENTIFIERS)?;
+    let identifiers = required(identifiers, "identifiers", identifying::EXAMPLE)?;
     let seen_at = required(seen_at, "seen_at", "a time, or leave it out for now()")?;
-    let identifiers = json::object(&identifiers, "identifiers", IDENTIFIERS)?;
+    let identifiers = json::object(&identifiers, "identifiers", identifying::EXAMPLE)?;
     let traits = match traits {
         None => serde_json::Map::new(),
         Some(traits) => json::object(&traits, "traits", TRAITS)?,

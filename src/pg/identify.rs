@@ -10,7 +10,8 @@ use crate::source::sighting::{Observer, Sighting, Value};
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
-const EXAMPLE: &str = "'{\"email\": \"ann@example.com\", \"cookie\": [\"c1\", \"c2\"]}'";
+/// How the identifiers of a sighting are written.
+pub const EXAMPLE: &str = "'{\"email\": \"ann@example.com\", \"cookie\": [\"c1\", \"c2\"]}'";
 
 /// What one sighting may name. A table has no more columns either.
 const MOST_IDENTIFIERS: usize = 1000;
