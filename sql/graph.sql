@@ -95,7 +95,7 @@ COMMENT ON COLUMN identity_resolve.trait.value IS 'Its latest value';
 COMMENT ON COLUMN identity_resolve.trait.seen_on IS 'UTC day of the sighting';
 
 CREATE TABLE identity_resolve.rejection (
-    source int NOT NULL REFERENCES identity_resolve.source ON DELETE CASCADE,
+    source int NOT NULL,
     row_key text,
     column_name text,
     value text,
@@ -115,7 +115,7 @@ COMMENT ON COLUMN identity_resolve.rejection.seen_at IS 'When it was read';
 -- and not an hour.
 CREATE TABLE identity_resolve.checkpoint (
     number bigserial PRIMARY KEY,
-    source int NOT NULL REFERENCES identity_resolve.source ON DELETE CASCADE,
+    source int NOT NULL,
     stretches jsonb NOT NULL,
     configuration bigint NOT NULL,
     fingerprint bigint NOT NULL,

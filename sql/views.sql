@@ -160,7 +160,10 @@ SELECT r.pid,
        (ARRAY['reading', 'loading', 'solving', 'writing', 'indexing'])[r.phase] AS phase,
        r.done,
        NULLIF(r.total, 0) AS total,
-       r.done / NULLIF(extract(epoch FROM clock_timestamp() - r.phase_started_at), 0)::float8 AS rate,
+       -- When the index at hand was begun is not known.
+       CASE WHEN r.phase < 5 THEN
+           r.done / NULLIF(extract(epoch FROM clock_timestamp() - r.phase_started_at), 0)::float8
+       END AS rate,
        r.started_at,
        r.phase_started_at
 FROM identity_resolve.running() AS r;
@@ -171,7 +174,7 @@ COMMENT ON COLUMN identity_resolve.progress.source IS 'The source at hand; null 
 COMMENT ON COLUMN identity_resolve.progress.phase IS 'reading rows, loading the stored graph, solving, writing what changed, indexing';
 COMMENT ON COLUMN identity_resolve.progress.done IS 'Rows done in this phase';
 COMMENT ON COLUMN identity_resolve.progress.total IS 'Rows to do in this phase: an estimate while reading; null where unknown';
-COMMENT ON COLUMN identity_resolve.progress.rate IS 'Rows a second in this phase';
+COMMENT ON COLUMN identity_resolve.progress.rate IS 'Rows a second in this phase; null while indexing';
 COMMENT ON COLUMN identity_resolve.progress.started_at IS 'When the work began';
 COMMENT ON COLUMN identity_resolve.progress.phase_started_at IS 'When this phase began';
 

@@ -8,6 +8,7 @@
 use super::Day;
 use super::solver::Solution;
 use rustc_hash::{FxHashMap, FxHashSet};
+use std::cmp::Reverse;
 use uuid::Uuid;
 
 /// A retired id and what had it when it was retired.
@@ -80,8 +81,10 @@ pub fn assign(
         }
         let id = &mut id_of_group[group as usize];
         if id.is_nil() {
-            let revived =
-                regrouped.get(&group).and_then(|ids| ids.iter().min_by_key(|&&i| former[i].id));
+            // Of several, the one that most of the part had; then the oldest.
+            let revived = regrouped.get(&group).and_then(|ids| {
+                ids.iter().min_by_key(|&&i| (Reverse(former[i].members.len()), former[i].id))
+            });
             *id = match revived {
                 Some(&i) => {
                     assignment.revived.push(former[i].id);
@@ -130,7 +133,7 @@ fn heirs(
             let heir = parts.max_by_key(|part| {
                 let own = part.iter().filter(|member| !taken_along.contains(&member.2)).count();
                 let oldest = part.iter().map(|member| age(member.2)).min();
-                (own, part.len(), std::cmp::Reverse(oldest))
+                (own, part.len(), Reverse(oldest))
             });
             (of_id[0].0, heir.map_or(Solution::NO_GROUP, |part| part[0].1))
         })

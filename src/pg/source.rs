@@ -1,7 +1,7 @@
 //! Attaching and detaching the customer's tables.
 
 use super::cursor::Row;
-use super::{backfill, configuration, spi, transaction};
+use super::{backfill, configuration, spi};
 use crate::error::{Error, shown};
 use crate::graph::Day;
 use crate::graph::rules::{Role, Rules};
@@ -242,7 +242,15 @@ pub fn drop(oid: pg_sys::Oid) -> Result<(), Error> {
     let sources = attached(Some(oid))?;
     sources.iter().try_for_each(claim)?;
     backfill::retract(&sources)?;
-    spi::run("DELETE FROM identity_resolve.source AS s WHERE s.source = $1", &[oid.into()]);
-    transaction::with_snapshot(|| ());
+    for source in &sources {
+        let number = source.number as i32;
+        for statement in [
+            "DELETE FROM identity_resolve.rejection WHERE source = $1",
+            "DELETE FROM identity_resolve.checkpoint WHERE source = $1",
+            "DELETE FROM identity_resolve.source WHERE id = $1",
+        ] {
+            spi::run(statement, &[number.into()]);
+        }
+    }
     Ok(())
 }

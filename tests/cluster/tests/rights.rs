@@ -49,7 +49,7 @@ fn an_application_needs_two_grants() {
     drop_role(&database, "cluster_application");
 }
 
-/// Who may read the views may read all that they show.
+/// Who may read the views, and execute the functions inside them, may read all that they show.
 #[test]
 fn an_analyst_reads_the_views() {
     let cluster = Cluster::running();
@@ -70,6 +70,12 @@ fn an_analyst_reads_the_views() {
     for view in views {
         database.run(&format!("GRANT SELECT ON identity_resolve.{view} TO cluster_analyst"));
     }
+    database.run(
+        "GRANT EXECUTE ON FUNCTION identity_resolve.evidence(bytea), identity_resolve.evidence_sightings(bytea),
+             identity_resolve.evidence_first(bytea), identity_resolve.evidence_last(bytea),
+             identity_resolve.evidence_weight(bytea, date), identity_resolve.running()
+         TO cluster_analyst",
+    );
     let mut client = database.connect();
     client.batch_execute("SET ROLE cluster_analyst").unwrap();
     let denied: Vec<_> = views
