@@ -7,16 +7,13 @@
 
 use super::Day;
 use super::evidence::{Cell, Reader, put_varint};
+use super::task::{Spawn, Task};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
-use std::thread::JoinHandle;
 
 /// A pair of identifiers by number; an identifier's own evidence is under the pair with itself.
 pub type Pair = (u32, u32);
-
-/// Runs a task on another thread. How a thread must be made, the caller knows.
-pub type Spawn = fn(Box<dyn FnOnce() -> Vec<u8> + Send>) -> JoinHandle<Vec<u8>>;
 
 /// What is counted and how often, in one number that sorts by pair, label and day: 32, 32, 20 and
 /// 24 bits, and 20 for the count.
@@ -59,8 +56,8 @@ impl Entry {
 pub struct Ledger {
     buffer: Vec<Entry>,
     runs: Vec<Vec<u8>>,
-    /// The run that another thread is packing.
-    packing: Option<JoinHandle<Vec<u8>>>,
+    /// The run that is being packed.
+    packing: Option<Task<Vec<u8>>>,
     spawn: Option<Spawn>,
 }
 
@@ -98,28 +95,14 @@ impl Ledger {
 
     fn flush(&mut self) {
         self.collect();
-        match self.spawn {
-            Some(spawn) => {
-                let full = std::mem::replace(&mut self.buffer, Vec::with_capacity(Self::BUFFER));
-                self.packing = Some(spawn(Box::new(move || {
-                    let mut full = full;
-                    pack(&mut full)
-                })));
-            }
-            None => {
-                self.runs.push(pack(&mut self.buffer));
-                self.buffer.clear();
-            }
-        }
+        let mut full = std::mem::replace(&mut self.buffer, Vec::with_capacity(Self::BUFFER));
+        self.packing = Some(Task::begin(self.spawn, move || pack(&mut full)));
     }
 
     /// Waits for the run that is being packed.
     fn collect(&mut self) {
         if let Some(packing) = self.packing.take() {
-            match packing.join() {
-                Ok(run) => self.runs.push(run),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
+            self.runs.push(packing.finish(&mut || {}));
         }
     }
 

@@ -20,6 +20,7 @@ mod settle;
 pub mod solver;
 pub mod stable_id;
 mod store;
+mod task;
 pub mod weight;
 
 pub use changes::Changes;

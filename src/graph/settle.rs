@@ -8,6 +8,7 @@ use super::rules::{Joins, Role, Rules, Sharing};
 use super::solver::{self, Problem, Reason, Solution};
 use super::stable_id::{self, Former};
 use super::store::{Blob, Graph, Link, NO_DAY, StoreError};
+use super::task::Task;
 use super::weight::Weight;
 use uuid::Uuid;
 
@@ -23,9 +24,13 @@ impl Graph {
         new_id: impl FnMut() -> Uuid,
         pulse: &mut dyn FnMut(),
     ) -> Result<Changes, StoreError> {
+        // The texts are sorted while the evidence, which needs none of them, is brought up to date.
+        let names = std::mem::take(&mut self.names);
+        let sorting = Task::begin(self.spawn, move || (names.in_order(), names));
         self.update_evidence(pulse)?;
         let facts = self.facts(rules, pulse)?;
-        let order = self.names.in_order(pulse);
+        let (order, names) = sorting.finish(pulse);
+        self.names = names;
         let mut rank = vec![0; order.len()];
         for (place, &node) in order.iter().enumerate() {
             rank[node as usize] = place as u32;

@@ -7,9 +7,10 @@
 use super::Day;
 use super::evidence::{self, Damaged, Labels};
 use super::intern::Interner;
-use super::ledger::{Ledger, Spawn};
+use super::ledger::Ledger;
 use super::rules::{Role, Rules, Sharing};
 use super::solver::{Kind, Reason};
+use super::task::Spawn;
 use crate::error::Error;
 use rustc_hash::FxHashMap;
 use uuid::Uuid;
@@ -111,6 +112,7 @@ pub struct Graph {
     pub(super) replaced: Vec<Replaced>,
     pub(super) by_id: FxHashMap<i64, u32>,
     pub(super) arena: Vec<u8>,
+    pub(super) spawn: Option<Spawn>,
 }
 
 impl Graph {
@@ -235,9 +237,9 @@ impl Graph {
         (node.role, rules.type_of(node.type_index).priority)
     }
 
-    /// An empty graph that sorts fresh counts on another thread.
+    /// An empty graph that does on other threads what can be done there.
     pub fn threaded(spawn: Spawn) -> Self {
-        Graph { ledger: Ledger::threaded(spawn), ..Graph::default() }
+        Graph { ledger: Ledger::threaded(spawn), spawn: Some(spawn), ..Graph::default() }
     }
 
     /// Where fresh counts go.

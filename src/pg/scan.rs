@@ -151,7 +151,7 @@ impl<'r> Reader<'r> {
             Ok(())
         };
         let query = self.query(stretch, &self.select)?;
-        let (counted, fingerprint) = thread::with_worker(count, |batches| self.feed(&query, &batches));
+        let (counted, fingerprint) = thread::with_consumer(count, |batches| self.feed(&query, &batches));
         counted.map(|()| fingerprint)
     }
 

@@ -4,20 +4,20 @@ use std::mem::MaybeUninit;
 use std::panic::resume_unwind;
 use std::ptr;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread::{self, JoinHandle};
+use std::thread;
 
-/// Items that wait for the worker: enough that neither side idles, few enough that it notices at
-/// once when an error ends the feeding.
+/// Items on the way: enough that neither side idles, few enough that an error on one side ends the
+/// other at once.
 const WAITING: usize = 2;
 
-/// Runs `task` on another thread.
-pub fn spawn(task: Box<dyn FnOnce() -> Vec<u8> + Send>) -> JoinHandle<Vec<u8>> {
-    without_signals(|| thread::spawn(task))
+/// Runs `work` on another thread, which goes on to its end whatever happens here.
+pub fn spawn(work: Box<dyn FnOnce() + Send>) {
+    without_signals(|| thread::spawn(work));
 }
 
 /// Runs `work` on another thread, on the items that `feed` sends from this one. Returns what both
 /// return, when both have ended; an error in `feed` ends `work`, as it gets no more items.
-pub fn with_worker<T: Send, W: Send, F>(
+pub fn with_consumer<T: Send, W: Send, F>(
     work: impl FnOnce(Receiver<T>) -> W + Send,
     feed: impl FnOnce(SyncSender<T>) -> F,
 ) -> (W, F) {
@@ -27,6 +27,16 @@ pub fn with_worker<T: Send, W: Send, F>(
         let fed = feed(sender);
         (worker.join().unwrap_or_else(|panic| resume_unwind(panic)), fed)
     })
+}
+
+/// Runs `work` on another thread, which sends items that `take` takes on this one; an error in
+/// `take` ends `work`, as nobody takes its items.
+pub fn with_producer<T: Send>(work: impl FnOnce(SyncSender<T>) + Send, take: impl FnOnce(Receiver<T>)) {
+    thread::scope(|scope| {
+        let (sender, receiver) = sync_channel(WAITING);
+        without_signals(|| scope.spawn(|| work(sender)));
+        take(receiver);
+    });
 }
 
 /// Makes a thread that takes no signal: PostgreSQL's handlers belong to the main thread.

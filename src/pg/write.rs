@@ -11,9 +11,6 @@ use uuid::Uuid;
 /// Rows that one UPDATE or DELETE takes.
 const CHUNK: usize = 5_000;
 
-/// Rows between two reports of progress.
-const REPORT: usize = 10_000;
-
 /// New rows from which on building indexes anew may pay.
 const BULK: usize = 50_000;
 
@@ -46,20 +43,16 @@ pub fn write(mut changes: Changes, may_rebuild_indexes: bool) {
 }
 
 fn insert_identifiers(changes: &Changes, numbers: &[u32], indexes: Indexes) {
-    let mut report = Reporter::default();
     copy_into("identifier", 7, indexes, changes.rows(numbers), |row, out| {
         out.int8(row.id).text(row.identifier).uuid(row.profile).text(standing(row.aside));
         out.date(day(row.first_seen)).date(day(row.last_seen)).bytea(row.evidence);
-        report.row();
     });
 }
 
 fn insert_links(changes: &Changes, indexes: Indexes) {
-    let mut report = Reporter::default();
     copy_into("link", 6, indexes, changes.new_links(), |row, out| {
         out.int8(row.a).int8(row.b).bool(row.asserted).float8(row.probability);
         out.text_or_null(row.held.map(Reason::word)).bytea(row.evidence);
-        report.row();
     });
 }
 
@@ -69,20 +62,6 @@ fn standing(aside: Option<Reason>) -> &'static str {
 
 fn day(day: Day) -> Option<Day> {
     (day != NO_DAY).then_some(day)
-}
-
-#[derive(Default)]
-struct Reporter {
-    rows: usize,
-}
-
-impl Reporter {
-    fn row(&mut self) {
-        self.rows += 1;
-        if self.rows.is_multiple_of(REPORT) {
-            progress::advance(REPORT as i64);
-        }
-    }
 }
 
 /// Feeds `rows` to `statement`, some thousand at a time.
