@@ -292,10 +292,20 @@ COMMENT ON COLUMN identity_resolve.separation.until IS 'It ends here; null: neve
 
 CREATE FUNCTION identity_resolve.canonical_separation() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+-- With the argument 'restore' an identifier whose type is not known (yet) is left as it is.
 DECLARE
-    a text := identity_resolve.canonical_identifier(NEW.a);
-    b text := identity_resolve.canonical_identifier(NEW.b);
+    a text;
+    b text;
 BEGIN
+    BEGIN
+        a := identity_resolve.canonical_identifier(NEW.a);
+        b := identity_resolve.canonical_identifier(NEW.b);
+    EXCEPTION WHEN undefined_object THEN
+        IF TG_NARGS = 0 THEN
+            RAISE;
+        END IF;
+        RETURN NEW;
+    END;
     IF a = b THEN
         RAISE EXCEPTION 'an identifier cannot be separated from itself'
             USING ERRCODE = 'invalid_parameter_value', DETAIL = format('Both are %s.', a),
@@ -308,9 +318,13 @@ END $$;
 COMMENT ON FUNCTION identity_resolve.canonical_separation() IS
     'Trigger: makes a separation''s identifiers canonical and puts the lesser first';
 
--- A dump, which is restored with an empty search_path, holds canonical ones; their types may follow.
 CREATE TRIGGER canonical BEFORE INSERT OR UPDATE ON identity_resolve.separation
-    FOR EACH ROW WHEN (pg_catalog.current_setting('search_path') <> '') EXECUTE FUNCTION identity_resolve.canonical_separation();
+    FOR EACH ROW WHEN (pg_catalog.current_setting('search_path') <> '')
+    EXECUTE FUNCTION identity_resolve.canonical_separation();
+-- A dump is restored with an empty search_path, and its tables in any order.
+CREATE TRIGGER canonical_in_restore BEFORE INSERT OR UPDATE ON identity_resolve.separation
+    FOR EACH ROW WHEN (pg_catalog.current_setting('search_path') = '')
+    EXECUTE FUNCTION identity_resolve.canonical_separation('restore');
 
 -- Triggers come after the seeds ------------------------------------------------------------------
 

@@ -121,7 +121,7 @@ impl Error {
             Error::Busy { .. } => "Another session reads it.".into(),
             Error::Mode { why, .. } => (*why).to_owned(),
             Error::Denied { right, .. } => format!("The current role has no {right} on it."),
-            Error::Null { argument, .. } => format!("{} is null.", capitalised(argument)),
+            Error::Null { argument, .. } => format!("The argument {argument} is null."),
             Error::Shape { cause, .. } => format!("{}.", capitalised(cause)),
             Error::TooMany { found, most } => format!("There are {found}; {most} are allowed."),
             Error::NoIdentifier { left_out } if left_out.is_empty() => "There is none.".into(),

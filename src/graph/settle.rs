@@ -10,6 +10,7 @@ use super::stable_id::{self, Former};
 use super::store::{Blob, Graph, Link, NO_DAY, StoreError};
 use super::task::Task;
 use super::weight::Weight;
+use rustc_hash::FxHashSet;
 use uuid::Uuid;
 
 impl Graph {
@@ -154,6 +155,7 @@ impl Graph {
             last_seen: vec![NO_DAY; n],
             last_with_person: vec![NO_DAY; n],
         };
+        let mirrored = self.mirrored(rules);
         let mut linked = vec![false; n];
         let mut scratch = Vec::new();
         let links = std::mem::take(&mut self.links);
@@ -175,7 +177,8 @@ impl Graph {
                 linked[end as usize] = true;
                 if let Some(summary) = summary {
                     facts.saw(end, &summary);
-                    facts.saw_together(end, self.nodes[other as usize].role, &summary);
+                    let role = self.nodes[other as usize].role;
+                    facts.saw_together(end, role, &summary, !mirrored.contains(&(link.a, link.b)));
                 }
             }
             self.links.push(link);
@@ -189,6 +192,19 @@ impl Graph {
             self.nodes[i].gone = alone.is_none() && !linked && !self.nodes[i].frozen;
         }
         Ok(facts)
+    }
+
+    /// Of pairs that are stored in both directions, which a change of priorities leaves behind until
+    /// the sources are read again, the direction that is not today's.
+    fn mirrored(&self, rules: &Rules) -> FxHashSet<Pair> {
+        let is_todays = |link: &&Link| self.strength(rules, link.a) <= self.strength(rules, link.b);
+        let others: FxHashSet<Pair> =
+            self.links.iter().filter(|link| !is_todays(link)).map(|link| (link.a, link.b)).collect();
+        if others.is_empty() {
+            return others;
+        }
+        let mirrors = self.links.iter().filter(is_todays).map(|link| (link.b, link.a));
+        mirrors.filter(|pair| others.contains(pair)).collect()
     }
 
     fn solver_nodes(&self, rules: &Rules, facts: &Facts) -> Result<Vec<solver::Node>, StoreError> {
@@ -291,9 +307,10 @@ impl Facts {
         self.last_seen[node] = self.last_seen[node].max(summary.last);
     }
 
-    fn saw_together(&mut self, node: u32, other: Role, summary: &Summary) {
+    /// `first`: this partner has not been counted under the pair's other direction.
+    fn saw_together(&mut self, node: u32, other: Role, summary: &Summary, first: bool) {
         let node = node as usize;
-        if other != Role::Record {
+        if first && other != Role::Record {
             self.partners[node] += 1;
         }
         if other.names_a_person() {

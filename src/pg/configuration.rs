@@ -1,6 +1,6 @@
 //! The configuration tables as the rules that the pure code works by.
 
-use super::spi;
+use super::{spi, transaction};
 use crate::error::Error;
 use crate::graph::rules::{DeviceType, IdentifierType, Joins, Role, Rules, Sharing};
 use crate::graph::weight::Decay;
@@ -18,6 +18,8 @@ pub struct Configuration {
 
 thread_local! {
     static CACHE: RefCell<Option<Rc<Configuration>>> = const { RefCell::new(None) };
+    /// Counts changes.
+    static GENERATION: Cell<u64> = const { Cell::new(0) };
     static LISTENING: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -30,17 +32,23 @@ pub fn current() -> Result<Rc<Configuration>, Error> {
         // SAFETY: registers, once for this backend, a function that lives as long as it.
         unsafe { pg_sys::CacheRegisterRelcacheCallback(Some(forget), pg_sys::Datum::null()) };
     }
-    let read = Rc::new(read()?);
-    CACHE.set(Some(Rc::clone(&read)));
-    Ok(read)
+    loop {
+        let generation = GENERATION.get();
+        let read = Rc::new(transaction::with_latest_snapshot(read)?);
+        // What was changed while it was read must be read again.
+        if generation == GENERATION.get() {
+            CACHE.set(Some(Rc::clone(&read)));
+            return Ok(read);
+        }
+    }
 }
 
 /// Checks the configuration that a statement has just written, and makes every session read it.
 pub fn changed() -> Result<(), Error> {
     CACHE.set(None);
-    super::transaction::with_snapshot(read)?;
+    transaction::with_snapshot(read)?;
     // SAFETY: sends an invalidation of a table of ours when the transaction commits.
-    unsafe { pg_sys::CacheInvalidateRelcacheByRelid(super::transaction::relation("setting")) };
+    unsafe { pg_sys::CacheInvalidateRelcacheByRelid(transaction::relation("setting")) };
     Ok(())
 }
 
@@ -48,6 +56,7 @@ pub fn changed() -> Result<(), Error> {
 /// forget the configuration each time.
 #[pg_guard]
 unsafe extern "C-unwind" fn forget(_arg: pg_sys::Datum, _relation: pg_sys::Oid) {
+    GENERATION.set(GENERATION.get() + 1);
     CACHE.with(|cache| {
         if let Ok(mut cache) = cache.try_borrow_mut() {
             *cache = None;
@@ -94,8 +103,8 @@ fn read() -> Result<Configuration, Error> {
 
 /// Days since 1970 before which something that expires after `expires_after` is expired. (A join
 /// would look so costly to the planner, which knows nothing of small tables, that it compiles it.)
-const EXPIRED_BEFORE: &str = "(((SELECT expired_as_of FROM identity_resolve.setting) - t.expires_after)
-     AT TIME ZONE 'UTC')::date - '1970-01-01'::date";
+const EXPIRED_BEFORE: &str = "((SELECT expired_as_of FROM identity_resolve.setting) AT TIME ZONE 'UTC'
+     - t.expires_after)::date - '1970-01-01'::date";
 
 fn identifier_types() -> Result<Vec<IdentifierType>, Error> {
     let query = format!(
@@ -108,13 +117,13 @@ fn identifier_types() -> Result<Vec<IdentifierType>, Error> {
         let name = row.text(0).unwrap_or_default().to_owned();
         let normalizer = row.text(2).unwrap_or_default();
         Ok(IdentifierType {
-            role: row.text(1).and_then(Role::parse).ok_or_else(|| unknown_word(&name, "role"))?,
+            role: row.text(1).and_then(Role::parse).ok_or_else(|| unknown_word("identifier_type", &name, "role"))?,
             normalizer: Normalizer::parse(normalizer).ok_or_else(|| Error::Configuration {
                 table: "identifier_type",
                 cause: format!("type \"{name}\" has the unknown normalizer \"{normalizer}\""),
                 hint: "Known are email, email_provider, phone, openid, digits, uuid, url, ip, mac, lower and exact.",
             })?,
-            joins: row.text(3).and_then(Joins::parse).ok_or_else(|| unknown_word(&name, "joins"))?,
+            joins: row.text(3).and_then(Joins::parse).ok_or_else(|| unknown_word("identifier_type", &name, "joins"))?,
             max_per_profile: row.int4(4).map(|max| max as u32),
             max_links: row.int4(5).map(|max| max as u32),
             owner_share: row.float8(6),
@@ -137,7 +146,7 @@ fn device_types() -> Result<Vec<DeviceType>, Error> {
             sharing: row
                 .text(1)
                 .and_then(Sharing::parse)
-                .ok_or_else(|| unknown_word(&name, "sharing"))?,
+                .ok_or_else(|| unknown_word("device_type", &name, "sharing"))?,
             owner_share: row.float8(2),
             expired_before: row.int4(3),
             name,
@@ -147,9 +156,9 @@ fn device_types() -> Result<Vec<DeviceType>, Error> {
 }
 
 /// A CHECK allows a word that this version does not know.
-fn unknown_word(name: &str, column: &str) -> Error {
+fn unknown_word(table: &'static str, name: &str, column: &str) -> Error {
     Error::Configuration {
-        table: "identifier_type",
+        table,
         cause: format!("\"{name}\" has an unknown {column}"),
         hint: "Update the extension's library and run ALTER EXTENSION identity_resolve UPDATE;",
     }

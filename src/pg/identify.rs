@@ -1,7 +1,7 @@
 //! One sighting: into the evidence, through the rule, and out as the profile it belongs to.
 
 use super::configuration;
-use super::{load, spi, transaction, write};
+use super::{load, progress, spi, transaction, write};
 use crate::error::{Error, shown};
 use crate::graph::rules::{Role, Rules};
 use crate::graph::{Day, Graph};
@@ -56,6 +56,7 @@ pub fn identify(
     }
     let texts: Vec<String> = seen.iter().map(|&number| graph.text(number).to_owned()).collect();
 
+    progress::none();
     transaction::lock_graph();
     let changes = transaction::with_snapshot(|| -> Result<_, Error> {
         let loaded = load::component(&mut graph, rules, &texts)?;

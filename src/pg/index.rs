@@ -12,7 +12,10 @@ use std::time::{Duration, Instant};
 
 /// An index as the catalog describes it.
 struct Index {
+    /// All names are quoted where they must be.
     name: String,
+    /// Its name until it is in place.
+    new_name: String,
     /// CREATE INDEX statement up to the name, and from `ON` on.
     head: &'static str,
     tail: String,
@@ -32,12 +35,18 @@ impl Index {
             Some("u") => Some("UNIQUE"),
             _ => None,
         };
-        Index { name: text(0), head, tail, constraint: kind.map(|kind| (text(2), kind)) }
+        Index {
+            name: text(0),
+            new_name: text(4),
+            head,
+            tail,
+            constraint: kind.map(|kind| (text(2), kind)),
+        }
     }
 
     fn put_in_place(&self, table: &str) {
-        let Index { name, constraint, .. } = self;
-        let (table, new) = (format!("identity_resolve.{table}"), format!("identity_resolve.{name}_new"));
+        let Index { name, new_name, constraint, .. } = self;
+        let (table, new) = (format!("identity_resolve.{table}"), format!("identity_resolve.{new_name}"));
         let statements = match constraint {
             Some((constraint, kind)) => vec![
                 format!("ALTER TABLE {table} DROP CONSTRAINT {constraint}"),
@@ -55,11 +64,17 @@ impl Index {
     }
 }
 
-/// Whether the current role may build indexes: only the owner may.
+/// Whether the current role may build indexes, as only the owner may, and nothing of a user's own
+/// (a foreign key, a view) depends on those that are there.
 pub fn may_rebuild() -> bool {
     spi::one(
-        "SELECT pg_has_role(c.relowner, 'USAGE') FROM pg_class AS c WHERE c.oid = $1",
-        &[transaction::relation("identifier").into()],
+        "SELECT bool_and(pg_has_role(c.relowner, 'USAGE')) AND NOT EXISTS (
+             SELECT FROM pg_constraint AS k JOIN pg_depend AS d
+                 ON d.refclassid = 'pg_constraint'::regclass AND d.refobjid = k.oid AND d.deptype = 'n'
+             WHERE k.conrelid = ANY ($1)) AND NOT EXISTS (
+             SELECT FROM pg_constraint AS k WHERE k.confrelid = ANY ($1))
+         FROM pg_class AS c WHERE c.oid = ANY ($1)",
+        &[vec![transaction::relation("identifier"), transaction::relation("link")].into()],
         |row| row.bool(0).unwrap_or_default(),
     )
     .unwrap_or_default()
@@ -77,7 +92,8 @@ pub fn build(table: &'static str) -> NewIndexes {
     let oid = transaction::relation(table);
     let indexes = transaction::with_snapshot(|| {
         spi::all(
-            "SELECT c.relname::text, pg_get_indexdef(i.indexrelid), k.conname::text, k.contype::text
+            "SELECT quote_ident(c.relname), pg_get_indexdef(i.indexrelid), quote_ident(k.conname), k.contype::text,
+                    format('new_%s', c.oid)
              FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
              LEFT JOIN pg_constraint AS k ON k.conindid = i.indexrelid AND k.contype IN ('p', 'u')
              WHERE i.indrelid = $1 ORDER BY c.relname",
@@ -85,8 +101,8 @@ pub fn build(table: &'static str) -> NewIndexes {
             Index::from_row,
         )
     });
-    for Index { name, head, tail, .. } in &indexes {
-        spi::run(&format!("{head} {name}_new ON {tail}"), &[]);
+    for Index { new_name, head, tail, .. } in &indexes {
+        spi::run(&format!("{head} {new_name} ON {tail}"), &[]);
     }
     NewIndexes { table, oid, indexes }
 }

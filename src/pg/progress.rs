@@ -3,7 +3,7 @@
 //! PostgreSQL reports the progress of its own commands in a slot that each backend has in shared
 //! memory, and lets no extension add a kind. We report in the slot for COPY, which both reading a
 //! table and writing one are, marked by [`MARK`]: it needs no shared_preload_libraries, and is
-//! cleared by PostgreSQL itself when the work ends or fails.
+//! cleared by PostgreSQL itself when the work fails.
 
 use pgrx::pg_sys;
 use std::cell::Cell;
@@ -35,6 +35,7 @@ struct Report {
 }
 
 thread_local! {
+    static ACTIVE: Cell<bool> = const { Cell::new(false) };
     static REPORT: Cell<Report> = const {
         Cell::new(Report { phase: 0, done: 0, total: 0, started: 0, phase_started: 0, source: 0 })
     };
@@ -42,6 +43,7 @@ thread_local! {
 
 /// Begins to report.
 pub fn begin() {
+    ACTIVE.set(true);
     let now = now();
     REPORT.set(Report { phase: 0, done: 0, total: 0, started: now, phase_started: now, source: 0 });
 }
@@ -62,13 +64,22 @@ pub fn advance(rows: i64) {
     publish();
 }
 
+/// Reports nothing: of short work.
+pub fn none() {
+    ACTIVE.set(false);
+}
+
 /// Ends the report.
 pub fn end() {
+    ACTIVE.set(false);
     // SAFETY: clears this backend's own slot.
     unsafe { pg_sys::pgstat_progress_end_command() };
 }
 
 fn publish() {
+    if !ACTIVE.get() {
+        return;
+    }
     let r = REPORT.get();
     let values = [MARK, r.phase, r.done, r.total, r.started, r.phase_started, i64::from(r.source)];
     let places: [i32; 7] = std::array::from_fn(|i| FIRST + i as i32);

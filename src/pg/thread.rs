@@ -42,14 +42,25 @@ pub fn with_producer<T: Send>(work: impl FnOnce(SyncSender<T>) + Send, take: imp
 /// Makes a thread that takes no signal: PostgreSQL's handlers belong to the main thread.
 fn without_signals<T>(make: impl FnOnce() -> T) -> T {
     // SAFETY: a thread inherits the mask of the one that makes it. All signals are blocked while it
-    // is made, and the mask is put back at once; both masks are initialised by the calls.
-    unsafe {
+    // is made; both masks are initialised by the calls.
+    let _unmask = unsafe {
         let mut all = MaybeUninit::<libc::sigset_t>::uninit();
         let mut before = MaybeUninit::<libc::sigset_t>::uninit();
         libc::sigfillset(all.as_mut_ptr());
         libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr());
-        let made = make();
-        libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), ptr::null_mut());
-        made
+        Unmask { before: before.assume_init() }
+    };
+    make()
+}
+
+/// Puts a mask back when dropped, even if no thread could be made.
+struct Unmask {
+    before: libc::sigset_t,
+}
+
+impl Drop for Unmask {
+    fn drop(&mut self) {
+        // SAFETY: sets the mask that was in force before.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.before, ptr::null_mut()) };
     }
 }

@@ -3,6 +3,7 @@
 use crate::pg::spi;
 use pgrx::pg_sys;
 use std::ffi::CString;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 /// Whether a function was called where it may not commit: in a transaction block or by a function.
 pub fn is_atomic(fcinfo: pg_sys::FunctionCallInfo) -> bool {
@@ -87,25 +88,41 @@ pub fn refuse_if_read_only() {
     }
 }
 
-/// Does `work` in a subtransaction, which is rolled back if it returns false.
+/// Does `work` in a subtransaction, which is rolled back if it returns false or fails.
 pub fn attempt(work: impl FnOnce() -> bool) -> bool {
-    // SAFETY: as PL/pgSQL does for a block with an exception handler: the memory context and the
-    // resource owner are put back, and the subtransaction is ended in one way or the other. An
-    // error aborts the transaction, and so the subtransaction.
+    // SAFETY: as PL/pgSQL does for a block with an exception handler: the subtransaction is ended
+    // in one way or the other, and the memory context and the resource owner are put back. The error
+    // state has been taken from PostgreSQL when an error unwinds to here.
     unsafe {
         let context = pg_sys::CurrentMemoryContext;
         let owner = pg_sys::CurrentResourceOwner;
         pg_sys::BeginInternalSubTransaction(std::ptr::null());
         pg_sys::MemoryContextSwitchTo(context);
-        let done = work();
-        if done {
+        let result = catch_unwind(AssertUnwindSafe(work));
+        pg_sys::MemoryContextSwitchTo(context);
+        if matches!(result, Ok(true)) {
             pg_sys::ReleaseCurrentSubTransaction();
         } else {
             pg_sys::RollbackAndReleaseCurrentSubTransaction();
         }
         pg_sys::MemoryContextSwitchTo(context);
         pg_sys::CurrentResourceOwner = owner;
-        done
+        result.unwrap_or_else(|error| resume_unwind(error))
+    }
+}
+
+/// Runs `work` under a snapshot that sees all that is committed now, whatever the isolation level.
+pub fn with_latest_snapshot<T>(work: impl FnOnce() -> T) -> T {
+    // SAFETY: pushed and popped in pairs; after an error the transaction's end pops. A parallel
+    // worker may not take a snapshot of its own, and has its leader's.
+    unsafe {
+        if pg_sys::IsInParallelMode() {
+            return work();
+        }
+        pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot());
+        let result = work();
+        pg_sys::PopActiveSnapshot();
+        result
     }
 }
 
@@ -123,13 +140,15 @@ pub fn lock_graph() {
     spi::run("UPDATE identity_resolve.revision SET number = number + 1", &[]);
 }
 
-/// Settings on which it depends what a name means, and how a value looks as text.
-const PINNED: [(&str, &str); 5] = [
+/// Settings on which it depends what a name means, how a value looks as text, and what is read.
+const PINNED: [(&str, &str); 6] = [
     ("search_path", "pg_catalog, pg_temp"),
     ("datestyle", "ISO, YMD"),
     ("timezone", "UTC"),
     ("intervalstyle", "postgres"),
     ("extra_float_digits", "1"),
+    // A row that a policy hides would look deleted; with this it is an error.
+    ("row_security", "off"),
 ];
 
 /// Pins settings for a procedure, which cannot have a SET clause as it commits. Until the end of

@@ -129,3 +129,30 @@ fn a_call_with_very_many_values_ends_in_time() {
     println!("100,000 values in one call: {} after {took} ms", error_code(&result));
     assert!(took <= 300 + CANCEL_MS, "{took} ms");
 }
+
+/// A session whose backfill failed at any moment goes on, and holds up nobody.
+#[test]
+fn the_session_goes_on_after_a_failure() {
+    let cluster = Cluster::running();
+    let database = Database::with_extension(&cluster, "goes_on");
+    LOG.create(&database);
+    LOG.attach(&database, Events::MAPPING);
+    let (mut session, mut other) = (database.connect(), database.connect());
+    let mut failures = 0;
+    for timeout in (50..).step_by(50) {
+        session.batch_execute(&format!("SET statement_timeout = {timeout}")).unwrap();
+        let result = session.batch_execute("CALL identity_resolve.backfill()");
+        session.batch_execute("SET statement_timeout = 0").unwrap();
+        if result.is_ok() {
+            break;
+        }
+        failures += 1;
+        other
+            .batch_execute("SET lock_timeout = '5s'; SELECT identity_resolve.identify('{\"login\": \"other\"}', '2025-01-01')")
+            .unwrap();
+        session
+            .batch_execute("SELECT identity_resolve.identify('{\"login\": \"same\"}', '2025-01-01')")
+            .unwrap();
+    }
+    assert!(failures > 2, "no backfill failed");
+}

@@ -222,3 +222,24 @@ fn no_search_path_leads_astray() {
         assert!(ran.is_empty(), "{search_path}: ran {ran:?}");
     }
 }
+
+/// The configuration in force is the latest, even for a session that reads it in an old transaction.
+#[test]
+fn no_session_keeps_an_old_configuration() {
+    let cluster = Cluster::running();
+    let database = Database::with_extension(&cluster, "configuration");
+    let (mut a, mut b) = (database.connect(), database.connect());
+    let canonical = |client: &mut postgres::Client| -> String {
+        client.query_one("SELECT identity_resolve.canonical('login', 'ABC')", &[]).unwrap().get(0)
+    };
+    assert_eq!(canonical(&mut a), "ABC");
+    a.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1 FROM pg_class LIMIT 1").unwrap();
+    b.batch_execute(
+        "UPDATE identity_resolve.identifier_type SET normalizer = 'lower' WHERE name = 'login'",
+    )
+    .unwrap();
+    a.batch_execute("SELECT count(*) FROM pg_am").unwrap();
+    canonical(&mut a);
+    a.batch_execute("COMMIT").unwrap();
+    assert_eq!(canonical(&mut a), "abc");
+}

@@ -127,3 +127,12 @@ SELECT name, who(current_profile(profile)) FROM known WHERE name LIKE 'bob%' ORD
 
 -- An id that never was one, and null.
 SELECT current_profile('00000000-0000-0000-0000-000000000000') IS NULL AS never_was, current_profile(NULL) IS NULL AS null;
+
+-- What has expired does not depend on where the caller lives.
+BEGIN;
+UPDATE identity_resolve.setting SET expired_as_of = '2025-03-01 00:00+00';
+UPDATE identity_resolve.identifier_type SET expires_after = '12 months' WHERE name = 'cookie';
+SET LOCAL timezone = 'America/New_York';
+SELECT identity_resolve.identify('{"login": "zoned", "cookie": "zoned"}', '2024-02-29 12:00+00') IS NOT NULL AS somebody;
+SELECT standing FROM identity_resolve.profile_identifier WHERE identifier = 'cookie:zoned';
+ROLLBACK;

@@ -331,3 +331,13 @@ CALL identity_resolve.backfill();
 SELECT identifier, p.profile = b.profile AS kept_id FROM identity_resolve.profile_identifier AS p
 JOIN before AS b USING (identifier) ORDER BY 1;
 ROLLBACK;
+
+-- A pair that was read under two priorities is two links until its sources are read again, and one
+-- partner all the same.
+BEGIN;
+UPDATE identity_resolve.identifier_type SET max_links = 1 WHERE name = 'phone';
+SELECT identity_resolve.identify('{"email": "twice@example.org", "phone": "+33612345601"}', '2025-03-01') IS NOT NULL AS somebody;
+UPDATE identity_resolve.identifier_type SET priority = 1 WHERE name = 'phone';
+SELECT identity_resolve.identify('{"email": "twice@example.org", "phone": "+33612345601"}', '2025-03-02') IS NOT NULL AS somebody;
+SELECT standing FROM identity_resolve.profile_identifier WHERE identifier = 'phone:+33612345601';
+ROLLBACK;
