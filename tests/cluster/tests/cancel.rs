@@ -135,11 +135,12 @@ fn a_call_with_very_many_values_ends_in_time() {
 fn the_session_goes_on_after_a_failure() {
     let cluster = Cluster::running();
     let database = Database::with_extension(&cluster, "goes_on");
-    LOG.create(&database);
-    LOG.attach(&database, Events::MAPPING);
+    let log = Events { rows: 120_000, people: 60_000, ..LOG };
+    log.create(&database);
+    log.attach(&database, Events::MAPPING);
     let (mut session, mut other) = (database.connect(), database.connect());
     let mut failures = 0;
-    for timeout in (50..).step_by(50) {
+    for timeout in (100..).step_by(150) {
         session.batch_execute(&format!("SET statement_timeout = {timeout}")).unwrap();
         let result = session.batch_execute("CALL identity_resolve.backfill()");
         session.batch_execute("SET statement_timeout = 0").unwrap();
@@ -154,5 +155,5 @@ fn the_session_goes_on_after_a_failure() {
             .batch_execute("SELECT identity_resolve.identify('{\"login\": \"same\"}', '2025-01-01')")
             .unwrap();
     }
-    assert!(failures > 2, "no backfill failed");
+    assert!(failures > 0, "no backfill failed");
 }
