@@ -35,8 +35,8 @@ pub struct Assignment {
 /// Gives each group its id.
 ///
 /// `group` numbers the group of each node ([`Solution::NO_GROUP`] for none), `old` is each node's
-/// id so far (nil for none), `first_seen` and `rank` tell the oldest of several identifiers, and
-/// `order` lists the nodes by rank. `new_id` makes ids that ascend.
+/// id so far (nil for none), the node of least `age` is the oldest of several (day of its first
+/// sighting, then place in the order of texts), and `order` lists the nodes in that order of texts. `new_id` makes ids that ascend.
 pub fn assign(
     group: &[u32],
     old: &[Uuid],

@@ -98,15 +98,15 @@ fn record(source: &Source, tally: &Tally) {
         "DELETE FROM identity_resolve.rejection WHERE source = $1",
         &[(source.number as i32).into()],
     );
-    let now = (transaction::now(), source.number as i32);
+    let (now, number) = (transaction::now(), source.number as i32);
     copy_into(
         "rejection",
         6,
         Indexes::Maintain,
         tally.rejections.iter(),
         |rejection: &Rejection, out| {
-            out.int4(now.1).text_or_null(rejection.row_key.as_deref()).text(&rejection.column);
-            out.text(&rejection.value).text(&rejection.error).int8(now.0);
+            out.int4(number).text_or_null(rejection.row_key.as_deref()).text(&rejection.column);
+            out.text(&rejection.value).text(&rejection.error).int8(now);
         },
     );
     spi::run(
