@@ -251,7 +251,7 @@ CREATE TABLE identity_resolve.source (
     source regclass NOT NULL UNIQUE,
     name text NOT NULL UNIQUE,
     mapping jsonb NOT NULL,
-    mode text NOT NULL DEFAULT 'manual' CHECK (mode IN ('manual')),
+    mode text NOT NULL DEFAULT 'manual' CHECK (mode IN ('manual', 'trigger', 'queue')),
     attached_on date NOT NULL DEFAULT (now() AT TIME ZONE 'UTC')::date,
     backfilled_at timestamptz,
     rows_read bigint,
@@ -263,12 +263,28 @@ COMMENT ON COLUMN identity_resolve.source.id IS 'Number under which evidence nam
 COMMENT ON COLUMN identity_resolve.source.source IS 'The table, partitioned table, view or foreign table';
 COMMENT ON COLUMN identity_resolve.source.name IS 'schema.table as it was when attached; keyed rows are the identifiers record:name/key';
 COMMENT ON COLUMN identity_resolve.source.mapping IS 'Which columns say what; see the guide for DBAs';
-COMMENT ON COLUMN identity_resolve.source.mode IS 'manual: read by backfill';
+COMMENT ON COLUMN identity_resolve.source.mode IS 'manual: read by backfill only; trigger: rows count in their writer''s transaction; queue: soon after. set_mode() changes it';
 COMMENT ON COLUMN identity_resolve.source.attached_on IS 'UTC day on which rows without a usable time count as seen';
 COMMENT ON COLUMN identity_resolve.source.backfilled_at IS 'When the last backfill finished';
 COMMENT ON COLUMN identity_resolve.source.rows_read IS 'Rows that the last backfill read';
 COMMENT ON COLUMN identity_resolve.source.malformed IS 'Malformed values that the last backfill left out';
 COMMENT ON COLUMN identity_resolve.source.blocked IS 'Blocked values that the last backfill left out';
+
+CREATE FUNCTION identity_resolve.keep_mode() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NEW.mode <> OLD.mode AND current_setting('identity_resolve.sets_mode', true) IS DISTINCT FROM 'on' THEN
+        RAISE EXCEPTION 'the mode of a source cannot be updated'
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                  DETAIL = 'The triggers of its table and its queue must follow.',
+                  HINT = format('SELECT identity_resolve.set_mode(%L, %L);', OLD.source, NEW.mode);
+    END IF;
+    RETURN NEW;
+END $$;
+COMMENT ON FUNCTION identity_resolve.keep_mode() IS
+    'Trigger: leaves changes of a source''s mode to set_mode(), which makes its triggers';
+CREATE TRIGGER keep_mode BEFORE UPDATE OF mode ON identity_resolve.source
+    FOR EACH ROW EXECUTE FUNCTION identity_resolve.keep_mode();
 
 -- Separations -----------------------------------------------------------------------------------
 
@@ -282,6 +298,7 @@ CREATE TABLE identity_resolve.separation (
     PRIMARY KEY (a, b),
     CHECK (a COLLATE "C" < b COLLATE "C")
 );
+CREATE INDEX separation_b ON identity_resolve.separation (b);
 COMMENT ON TABLE identity_resolve.separation IS 'Pairs of identifiers that may never share a profile';
 COMMENT ON COLUMN identity_resolve.separation.a IS 'One identifier, canonical: the bytewise lesser';
 COMMENT ON COLUMN identity_resolve.separation.b IS 'The other identifier, canonical';

@@ -116,6 +116,44 @@ CREATE FUNCTION identity_resolve.drop_source(source regclass) RETURNS void
 COMMENT ON FUNCTION identity_resolve.drop_source(regclass) IS
     'Detaches a table and takes back all that it told';
 
+CREATE FUNCTION identity_resolve.set_mode(source regclass, mode text) RETURNS void
+    LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'set_mode_wrapper';
+COMMENT ON FUNCTION identity_resolve.set_mode(regclass, text) IS
+    'Switches a source to mode manual, trigger or queue; what it has queued counts first';
+
+CREATE FUNCTION identity_resolve.observe() RETURNS trigger
+    LANGUAGE c VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'observe_wrapper';
+COMMENT ON FUNCTION identity_resolve.observe() IS
+    'Trigger: takes in what a statement (with transition tables) or a row''s change says, as the source''s mapping has it';
+
+CREATE PROCEDURE identity_resolve.drain_queue()
+    LANGUAGE c
+    AS 'MODULE_PATHNAME', 'drain_queue_wrapper';
+COMMENT ON PROCEDURE identity_resolve.drain_queue() IS
+    'Brings what writers have queued so far into the graph, as the background worker does';
+
+CREATE FUNCTION identity_resolve.retry_dead_letters(source regclass DEFAULT NULL) RETURNS bigint
+    LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+    AS $$
+        WITH again AS (
+            DELETE FROM identity_resolve.dead_letter AS d
+            WHERE d.content IS NOT NULL
+              AND (retry_dead_letters.source IS NULL OR d.source =
+                   (SELECT s.id FROM identity_resolve.source AS s WHERE s.source = retry_dead_letters.source))
+            RETURNING d.id, d.source, d.content
+        ), queued AS (
+            INSERT INTO identity_resolve.queue
+            SELECT nextval('identity_resolve.queue_id'), a.source, now(), 1, a.content
+            FROM (SELECT * FROM again ORDER BY id) AS a
+            RETURNING id
+        )
+        SELECT count(*) FROM queued
+    $$;
+COMMENT ON FUNCTION identity_resolve.retry_dead_letters(regclass) IS
+    'Puts rows that were set aside (null: of all sources) back into the queue; returns how many';
+
 CREATE PROCEDURE identity_resolve.backfill(source regclass DEFAULT NULL)
     LANGUAGE c
     AS 'MODULE_PATHNAME', 'backfill_wrapper';
@@ -130,6 +168,22 @@ CREATE FUNCTION identity_resolve.identify(identifiers jsonb, seen_at timestamptz
     AS 'MODULE_PATHNAME', 'identify_wrapper';
 COMMENT ON FUNCTION identity_resolve.identify(jsonb, timestamptz, text, text, jsonb) IS
     'One sighting: these identifiers together, as {"email": "ann@example.com", "cookie": ["c1", "c2"]}; returns whose it is';
+
+-- Devices ---------------------------------------------------------------------------------------
+
+CREATE FUNCTION identity_resolve.expire(as_of timestamptz DEFAULT now(),
+        OUT identifier text, OUT profile uuid, OUT last_seen timestamptz)
+    RETURNS SETOF record
+    LANGUAGE c VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'expire_wrapper';
+COMMENT ON FUNCTION identity_resolve.expire(timestamptz) IS
+    'Lets devices and contacts leave their profiles that nobody has been seen with for longer than expires_after; returns each, the profile it left, and when it was last in use';
+
+CREATE PROCEDURE identity_resolve.expire_in_batches(as_of timestamptz DEFAULT now())
+    LANGUAGE c
+    AS 'MODULE_PATHNAME', 'expire_in_batches_wrapper';
+COMMENT ON PROCEDURE identity_resolve.expire_in_batches(timestamptz) IS
+    'Like expire(), and commits after some thousand identifiers, so that writers never wait for long';
 
 -- Progress --------------------------------------------------------------------------------------
 

@@ -27,7 +27,15 @@ BEGIN
         ('identity_resolve.link', ''),
         ('identity_resolve.former_member', ''),
         ('identity_resolve.trait', ''),
-        ('identity_resolve.rejection', '')
+        ('identity_resolve.rejection', ''),
+        ('identity_resolve.left_out', ''),
+        ('identity_resolve.queue', ''),
+        ('identity_resolve.queue_id', ''),
+        ('identity_resolve.dead_letter', ''),
+        ('identity_resolve.dead_letter_id_seq', ''),
+        ('identity_resolve.change', ''),
+        ('identity_resolve.change_number_seq', ''),
+        ('identity_resolve.change_member', '')
     LOOP
         PERFORM pg_catalog.pg_extension_config_dump(name::regclass, filter);
     END LOOP;

@@ -7,9 +7,12 @@ CREATE TABLE identity_resolve.identifier (
     standing identity_resolve.standing NOT NULL,
     first_seen date,
     last_seen date,
+    last_with_person date,
+    partners int NOT NULL,
+    undisputed boolean NOT NULL,
     evidence bytea NOT NULL
-);
-CREATE INDEX identifier_profile ON identity_resolve.identifier (profile) WHERE profile IS NOT NULL;
+) WITH (fillfactor = 90);
+CREATE INDEX identifier_profile ON identity_resolve.identifier (profile);
 COMMENT ON TABLE identity_resolve.identifier IS 'Every identifier ever seen, and the profile it belongs to; see the view profile_identifier';
 COMMENT ON COLUMN identity_resolve.identifier.id IS 'Its number in this database';
 COMMENT ON COLUMN identity_resolve.identifier.identifier IS 'type:value, canonical; the first colon separates';
@@ -17,6 +20,9 @@ COMMENT ON COLUMN identity_resolve.identifier.profile IS 'The person it belongs 
 COMMENT ON COLUMN identity_resolve.identifier.standing IS 'member of the profile, or why it belongs to nobody';
 COMMENT ON COLUMN identity_resolve.identifier.first_seen IS 'UTC day of its first sighting; null without any';
 COMMENT ON COLUMN identity_resolve.identifier.last_seen IS 'UTC day of its last sighting; null without any';
+COMMENT ON COLUMN identity_resolve.identifier.last_with_person IS 'UTC day of its last sighting together with a person or contact identifier; null without any';
+COMMENT ON COLUMN identity_resolve.identifier.partners IS 'With how many others (records not counted) it was seen, where its type has a max_links; not kept up while it is too common';
+COMMENT ON COLUMN identity_resolve.identifier.undisputed IS 'Whether its profile would be the same in any order of its links: then most sightings inside it need no new decision';
 COMMENT ON COLUMN identity_resolve.identifier.evidence IS 'Sightings alone and as which device type, packed; read it with evidence()';
 
 CREATE FUNCTION identity_resolve.keep_used_type() RETURNS trigger
@@ -50,7 +56,7 @@ CREATE TABLE identity_resolve.link (
     held_reason identity_resolve.held_reason,
     evidence bytea NOT NULL,
     PRIMARY KEY (a, b)
-);
+) WITH (fillfactor = 90);
 CREATE INDEX link_b ON identity_resolve.link (b);
 COMMENT ON TABLE identity_resolve.link IS 'Pairs of identifiers with their evidence; see the view links';
 COMMENT ON COLUMN identity_resolve.link.a IS 'The stronger identifier';
@@ -69,17 +75,6 @@ CREATE INDEX former_member_identifier ON identity_resolve.former_member (identif
 COMMENT ON TABLE identity_resolve.former_member IS 'Profile ids that are no longer in use, and the identifiers they had; see current_profile()';
 COMMENT ON COLUMN identity_resolve.former_member.profile IS 'The retired id';
 COMMENT ON COLUMN identity_resolve.former_member.identifier IS 'An identifier that had it';
-
--- Every change of the graph takes its turn here. Under REPEATABLE READ and SERIALIZABLE, one that
--- could not see another's result fails with a serialization error instead of building on old data.
-CREATE TABLE identity_resolve.revision (
-    one_row boolean PRIMARY KEY DEFAULT true CHECK (one_row),
-    number bigint NOT NULL DEFAULT 0
-);
-INSERT INTO identity_resolve.revision DEFAULT VALUES;
-COMMENT ON TABLE identity_resolve.revision IS 'One row: locked while the graph is changed';
-COMMENT ON COLUMN identity_resolve.revision.one_row IS 'Keeps the table at one row';
-COMMENT ON COLUMN identity_resolve.revision.number IS 'How many transactions have changed the graph';
 
 CREATE TABLE identity_resolve.trait (
     identifier bigint NOT NULL,
@@ -110,6 +105,86 @@ COMMENT ON COLUMN identity_resolve.rejection.column_name IS 'Column that held th
 COMMENT ON COLUMN identity_resolve.rejection.value IS 'The value, cut to 200 characters';
 COMMENT ON COLUMN identity_resolve.rejection.error IS 'What is wrong with it';
 COMMENT ON COLUMN identity_resolve.rejection.seen_at IS 'When it was read';
+
+-- Appended to by whoever leaves something out, summed up by the view stats: nobody waits for anybody.
+CREATE TABLE identity_resolve.left_out (
+    source int NOT NULL,
+    malformed bigint NOT NULL,
+    blocked bigint NOT NULL
+);
+CREATE INDEX left_out_source ON identity_resolve.left_out (source);
+COMMENT ON TABLE identity_resolve.left_out IS 'How many values live sightings left out since the last backfill of each source';
+COMMENT ON COLUMN identity_resolve.left_out.source IS 'Number of the source';
+COMMENT ON COLUMN identity_resolve.left_out.malformed IS 'Malformed values of one batch of rows';
+COMMENT ON COLUMN identity_resolve.left_out.blocked IS 'Blocked values of one batch of rows';
+
+CREATE TABLE identity_resolve.queue (
+    id bigint PRIMARY KEY,
+    source int NOT NULL,
+    enqueued_at timestamptz NOT NULL,
+    rows int NOT NULL,
+    content bytea NOT NULL
+) WITH (toast_tuple_target = 8160, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000);
+-- Packed already.
+ALTER TABLE identity_resolve.queue ALTER COLUMN content SET STORAGE EXTERNAL;
+CREATE SEQUENCE identity_resolve.queue_id OWNED BY identity_resolve.queue.id;
+COMMENT ON TABLE identity_resolve.queue IS 'What writers of sources in mode queue have changed, until the worker or drain_queue() brings it into the graph';
+COMMENT ON COLUMN identity_resolve.queue.id IS 'In the order in which what depends on each other was written';
+COMMENT ON COLUMN identity_resolve.queue.source IS 'Number of the source';
+COMMENT ON COLUMN identity_resolve.queue.enqueued_at IS 'When the writer''s transaction began';
+COMMENT ON COLUMN identity_resolve.queue.rows IS 'How many rows it holds; an updated row is two';
+COMMENT ON COLUMN identity_resolve.queue.content IS 'The rows, packed; empty: the source was emptied';
+COMMENT ON SEQUENCE identity_resolve.queue_id IS 'Numbers of the queue';
+
+CREATE TABLE identity_resolve.dead_letter (
+    id bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+    source int NOT NULL,
+    error text NOT NULL,
+    sqlstate text NOT NULL,
+    attempts int NOT NULL,
+    failed_at timestamptz NOT NULL DEFAULT now(),
+    row jsonb,
+    content bytea
+);
+COMMENT ON TABLE identity_resolve.dead_letter IS 'Queued rows that could not be brought into the graph; see retry_dead_letters()';
+COMMENT ON COLUMN identity_resolve.dead_letter.id IS 'In the order of failing';
+COMMENT ON COLUMN identity_resolve.dead_letter.source IS 'Number of the source';
+COMMENT ON COLUMN identity_resolve.dead_letter.error IS 'What went wrong at last';
+COMMENT ON COLUMN identity_resolve.dead_letter.sqlstate IS 'Its SQLSTATE';
+COMMENT ON COLUMN identity_resolve.dead_letter.attempts IS 'How often it was tried';
+COMMENT ON COLUMN identity_resolve.dead_letter.failed_at IS 'When it was set aside';
+COMMENT ON COLUMN identity_resolve.dead_letter.row IS 'The values of the columns that the mapping names; null if it cannot be read';
+COMMENT ON COLUMN identity_resolve.dead_letter.content IS 'The row, packed; null if it could not even be queued: then only a backfill brings it';
+
+-- What the system did, and why. Only appended to.
+CREATE TABLE identity_resolve.change (
+    number bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    actor text NOT NULL DEFAULT session_user,
+    operation text NOT NULL,
+    reason text
+);
+COMMENT ON TABLE identity_resolve.change IS 'Operations that changed who is who; see the view history';
+COMMENT ON COLUMN identity_resolve.change.number IS 'Number of the operation';
+COMMENT ON COLUMN identity_resolve.change.at IS 'When it was done';
+COMMENT ON COLUMN identity_resolve.change.actor IS 'Who did it';
+COMMENT ON COLUMN identity_resolve.change.operation IS 'What was done: expire';
+COMMENT ON COLUMN identity_resolve.change.reason IS 'Why';
+
+CREATE TABLE identity_resolve.change_member (
+    change bigint NOT NULL,
+    identifier text NOT NULL,
+    profile uuid,
+    reason text
+);
+CREATE INDEX change_member_change ON identity_resolve.change_member (change);
+CREATE INDEX change_member_profile ON identity_resolve.change_member (profile);
+CREATE INDEX change_member_identifier ON identity_resolve.change_member (identifier);
+COMMENT ON TABLE identity_resolve.change_member IS 'Whom an operation concerned';
+COMMENT ON COLUMN identity_resolve.change_member.change IS 'Number of the operation';
+COMMENT ON COLUMN identity_resolve.change_member.identifier IS 'The identifier';
+COMMENT ON COLUMN identity_resolve.change_member.profile IS 'The profile that it left; null if it was in none';
+COMMENT ON COLUMN identity_resolve.change_member.reason IS 'Why it';
 
 -- A long backfill keeps here what it has read so far, so that a cancel or a crash costs a minute
 -- and not an hour.

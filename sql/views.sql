@@ -155,13 +155,13 @@ COMMENT ON COLUMN identity_resolve.rejections.seen_at IS 'When it was read';
 
 CREATE VIEW identity_resolve.progress AS
 SELECT r.pid,
-       'backfill'::text AS operation,
+       CASE r.phase WHEN 6 THEN 'drain_queue' WHEN 7 THEN 'expire' ELSE 'backfill' END AS operation,
        NULLIF(r.source, 0)::regclass AS source,
-       (ARRAY['reading', 'loading', 'solving', 'writing', 'indexing'])[r.phase] AS phase,
+       (ARRAY['reading', 'loading', 'solving', 'writing', 'indexing', 'draining', 'expiring'])[r.phase] AS phase,
        r.done,
        NULLIF(r.total, 0) AS total,
        -- When the index at hand was begun is not known.
-       CASE WHEN r.phase < 5 THEN
+       CASE WHEN r.phase <> 5 THEN
            r.done / NULLIF(extract(epoch FROM clock_timestamp() - r.phase_started_at), 0)::float8
        END AS rate,
        r.started_at,
@@ -171,12 +171,25 @@ COMMENT ON VIEW identity_resolve.progress IS 'Long work under way in this databa
 COMMENT ON COLUMN identity_resolve.progress.pid IS 'Server process that does it';
 COMMENT ON COLUMN identity_resolve.progress.operation IS 'What is being done';
 COMMENT ON COLUMN identity_resolve.progress.source IS 'The source at hand; null while the work is on the whole graph';
-COMMENT ON COLUMN identity_resolve.progress.phase IS 'reading rows, loading the stored graph, solving, writing what changed, indexing';
+COMMENT ON COLUMN identity_resolve.progress.phase IS 'reading rows, loading the stored graph, solving, writing what changed, indexing; draining the queue; expiring';
 COMMENT ON COLUMN identity_resolve.progress.done IS 'Rows done in this phase';
 COMMENT ON COLUMN identity_resolve.progress.total IS 'Rows to do in this phase: an estimate while reading; null where unknown';
 COMMENT ON COLUMN identity_resolve.progress.rate IS 'Rows a second in this phase; null while indexing';
 COMMENT ON COLUMN identity_resolve.progress.started_at IS 'When the work began';
 COMMENT ON COLUMN identity_resolve.progress.phase_started_at IS 'When this phase began';
+
+CREATE VIEW identity_resolve.history AS
+SELECT c.number AS change, c.at, c.actor, c.operation, coalesce(m.reason, c.reason) AS reason, m.profile, m.identifier
+FROM identity_resolve.change AS c
+LEFT JOIN identity_resolve.change_member AS m ON m.change = c.number;
+COMMENT ON VIEW identity_resolve.history IS 'What was done, by whom and why';
+COMMENT ON COLUMN identity_resolve.history.change IS 'Number of the operation';
+COMMENT ON COLUMN identity_resolve.history.at IS 'When it was done';
+COMMENT ON COLUMN identity_resolve.history.actor IS 'Who did it';
+COMMENT ON COLUMN identity_resolve.history.operation IS 'What was done: expire';
+COMMENT ON COLUMN identity_resolve.history.reason IS 'Why';
+COMMENT ON COLUMN identity_resolve.history.profile IS 'The profile that an identifier left; null if it was in none';
+COMMENT ON COLUMN identity_resolve.history.identifier IS 'The identifier';
 
 CREATE VIEW identity_resolve.stats AS
 WITH i AS (
@@ -190,7 +203,9 @@ WITH i AS (
     SELECT count(*) AS links, count(*) FILTER (WHERE held_reason IS NOT NULL) AS held
     FROM identity_resolve.link
 ), s AS (
-    SELECT count(*) AS sources, sum(rows_read) AS rows_read, sum(malformed) AS malformed, sum(blocked) AS left_out
+    SELECT count(*) AS sources, sum(rows_read) AS rows_read,
+           coalesce(sum(malformed), 0) + (SELECT coalesce(sum(o.malformed), 0) FROM identity_resolve.left_out AS o) AS malformed,
+           coalesce(sum(blocked), 0) + (SELECT coalesce(sum(o.blocked), 0) FROM identity_resolve.left_out AS o) AS left_out
     FROM identity_resolve.source
 ), p AS (
     SELECT count(*) AS profiles, max(n) AS largest FROM (
@@ -210,8 +225,8 @@ FROM i, l, s, p, LATERAL (VALUES
     ('identifiers_blocked', i.blocked, 'stored identifiers that are on the block list'),
     ('sources', s.sources, 'attached tables'),
     ('rows_read', coalesce(s.rows_read, 0), 'rows that the last backfill of each source read'),
-    ('values_malformed', coalesce(s.malformed, 0), 'malformed values that the last backfill of each source left out'),
-    ('values_blocked', coalesce(s.left_out, 0), 'blocked values that the last backfill of each source left out')
+    ('values_malformed', coalesce(s.malformed, 0), 'malformed values that the last backfill of each source, and rows since, left out'),
+    ('values_blocked', coalesce(s.left_out, 0), 'blocked values that the last backfill of each source, and rows since, left out')
 ) AS v (name, value, meaning);
 COMMENT ON VIEW identity_resolve.stats IS 'The graph in numbers';
 COMMENT ON COLUMN identity_resolve.stats.name IS 'What is counted';

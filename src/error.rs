@@ -55,6 +55,21 @@ pub enum Error {
     /// A relation is not attached.
     #[error("\"{relation}\" is not attached")]
     NotAttached { relation: String },
+    /// The trigger function was called for a table that is not attached.
+    #[error("\"{relation}\" is not attached, and has a trigger that calls observe()")]
+    NotWatched { relation: String },
+    /// The trigger function was called by something else than a trigger.
+    #[error("observe() can only be called by a trigger")]
+    NotATrigger,
+    /// A trigger that calls observe() does not give it what it needs.
+    #[error("a trigger of \"{relation}\" that calls observe() must be declared with {wanted}")]
+    TriggerShape { relation: String, wanted: &'static str },
+    /// A relation cannot have the triggers that a mode needs.
+    #[error("\"{relation}\" can only be a source of mode manual")]
+    NoTriggers { relation: String },
+    /// What stands in the queue cannot be read.
+    #[error("queued rows of \"{relation}\" cannot be read: {cause}")]
+    QueuedRow { relation: String, cause: String },
     /// Another session is reading the same source.
     #[error("\"{relation}\" is being backfilled already")]
     Busy { relation: String },
@@ -88,6 +103,13 @@ pub enum Error {
     /// The graph does not fit into the memory that it may take.
     #[error("out of memory for the identity graph")]
     Memory { limit_mb: i32, needed_mb: usize },
+    /// Another transaction has changed what this one would build on, and does not see.
+    #[error("could not serialize access due to concurrent changes of the identity graph")]
+    Serialization,
+    /// What ended the consumption of the queue, and came not from what was queued; with its
+    /// SQLSTATE as PostgreSQL packs it into a number.
+    #[error("{message}")]
+    Consumption { sqlstate: i32, message: String },
     /// Stored rows do not fit together.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -117,6 +139,15 @@ impl Error {
             }
             Error::RelationGone(_) => "It has been dropped, or never was.".into(),
             Error::Attached { .. } => "A relation is one source.".into(),
+            Error::NotWatched { .. } => "Its rows have no mapping.".into(),
+            Error::NotATrigger => "It takes the rows that a statement changed.".into(),
+            Error::TriggerShape { .. } => "It needs the rows that a statement changed.".into(),
+            Error::NoTriggers { .. } => {
+                "Views and foreign tables have no triggers that see changed rows.".into()
+            }
+            Error::QueuedRow { .. } => {
+                "The mapping has changed since they were queued, or they are damaged.".into()
+            }
             Error::NotAttached { relation } => format!("No source is called \"{relation}\"."),
             Error::Busy { .. } => "Another session reads it.".into(),
             Error::Mode { why, .. } => (*why).to_owned(),
@@ -144,6 +175,11 @@ impl Error {
                     "All patterns of one type together take too much memory.".into()
                 }
             },
+            Error::Consumption { .. } => "Nothing was taken from the queue.".into(),
+            Error::Serialization => {
+                "Another transaction has committed a change that this one's snapshot does not show."
+                    .into()
+            }
             Error::Memory { limit_mb, needed_mb } => {
                 format!("It took {needed_mb} MB when it was stopped, and may take {limit_mb} MB.")
             }
@@ -212,6 +248,17 @@ impl Error {
             Error::Memory { needed_mb, .. } => {
                 format!("SET identity_resolve.graph_memory = '{}MB';", 2 * needed_mb)
             }
+            Error::Consumption { .. } => "CALL identity_resolve.drain_queue(); again.".into(),
+            Error::Serialization => "Run the transaction again.".into(),
+            Error::NotWatched { relation } => {
+                format!("SELECT identity_resolve.add_source('{relation}', '{{…}}'); or drop the trigger.")
+            }
+            Error::NotATrigger => "CREATE TRIGGER … EXECUTE FUNCTION identity_resolve.observe();".into(),
+            Error::TriggerShape { relation, .. } => format!(
+                "Let set_mode('{relation}', 'trigger') make the triggers, or see the guide for DBAs."
+            ),
+            Error::NoTriggers { .. } => "Use mode => 'manual', and CALL identity_resolve.backfill().".into(),
+            Error::QueuedRow { relation, .. } => format!("CALL identity_resolve.backfill('{relation}');"),
             Error::Store(_) => "Restore the extension's tables from a backup, or drop the extension and backfill again.".into(),
         }
     }

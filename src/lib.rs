@@ -11,6 +11,7 @@ mod graph;
 mod identifier;
 mod pg;
 mod source;
+mod worker;
 
 use pgrx::prelude::*;
 
@@ -21,10 +22,14 @@ extension_sql_file!("../sql/configuration.sql", name = "configuration", requires
 extension_sql_file!("../sql/graph.sql", name = "graph", requires = ["configuration"]);
 extension_sql_file!("../sql/functions.sql", name = "functions", requires = ["graph"]);
 extension_sql_file!("../sql/views.sql", name = "views", requires = ["functions"]);
-extension_sql_file!("../sql/grants.sql", name = "grants", requires = ["views"], finalize);
+extension_sql_file!("../sql/worker.sql", name = "worker", requires = ["views"]);
+extension_sql_file!("../sql/grants.sql", name = "grants", requires = ["worker"], finalize);
 
 /// Called by PostgreSQL when the library is loaded.
 #[pg_guard]
 pub extern "C-unwind" fn _PG_init() {
     pg::settings::define();
+    pg::launcher::define();
+    pg::worker::define();
+    pg::launcher::register();
 }

@@ -1,6 +1,7 @@
 //! The functions of the SQL surface, a few lines each. Volatility, rights and comments stand in
 //! `sql/functions.sql`.
 
+mod device;
 mod evidence;
 mod graph;
 mod lookup;

@@ -1,13 +1,15 @@
 //! Sources and configuration.
 
 use super::{Answer, required};
+use crate::error::Error;
 use crate::pg::backfill as backfilling;
-use crate::pg::{configuration, json, source, transaction};
+use crate::pg::{configuration, json, observe, queue, source, transaction};
 use pgrx::AnyElement;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
 const ADD: &str = "SELECT identity_resolve.add_source('schema.table', '{\"identifiers\": …}');";
+const SET_MODE: &str = "SELECT identity_resolve.set_mode('schema.table', 'trigger');";
 const DROP: &str = "SELECT identity_resolve.drop_source('schema.table');";
 
 #[pg_extern(sql = "")]
@@ -30,6 +32,25 @@ fn drop_source(source: Option<pg_sys::Oid>) -> Answer<()> {
 fn backfill(source: Option<pg_sys::Oid>, fcinfo: pg_sys::FunctionCallInfo) -> Answer<()> {
     let procedure = transaction::Procedure::connect(transaction::is_atomic(fcinfo));
     Ok(backfilling::backfill(source, &procedure)?)
+}
+
+#[pg_extern(sql = "")]
+fn set_mode(source: Option<pg_sys::Oid>, mode: Option<&str>) -> Answer<()> {
+    let source = required(source, "source", SET_MODE)?;
+    Ok(source::set_mode(source, required(mode, "mode", SET_MODE)?)?)
+}
+
+#[pg_extern(sql = "")]
+fn observe(fcinfo: pg_sys::FunctionCallInfo) -> Answer<()> {
+    // SAFETY: PostgreSQL passes a valid call info.
+    let call = unsafe { observe::Call::of(fcinfo) }.ok_or(Error::NotATrigger)?;
+    Ok(observe::observe(&call)?)
+}
+
+#[pg_extern(sql = "")]
+fn drain_queue(fcinfo: pg_sys::FunctionCallInfo) -> Answer<()> {
+    let procedure = transaction::Procedure::connect(transaction::is_atomic(fcinfo));
+    Ok(queue::drain(&procedure)?)
 }
 
 #[pg_trigger(sql = "")]

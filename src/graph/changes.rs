@@ -1,6 +1,9 @@
 //! What a decision changes in the tables.
 
+use super::rules::Rules;
+use super::solver::Reason;
 use super::store::{Graph, IdentifierRow, Link, LinkRow, Node};
+use std::cmp::Ordering;
 use uuid::Uuid;
 
 /// What differs from the stored rows after [`Graph::settle`].
@@ -28,6 +31,9 @@ impl Changes {
             aside: node.aside,
             first_seen: node.first_seen,
             last_seen: node.last_seen,
+            last_with_person: node.last_with_person,
+            partners: node.partners,
+            undisputed: node.undisputed,
             evidence: self.graph.bytes(node.evidence),
         }
     }
@@ -49,6 +55,11 @@ impl Changes {
         identifiers + self.graph.links.iter().filter(|link| link.changed).count() + self.gone_links.len()
     }
 
+    /// How many stored rows there are to change or to delete, about.
+    pub fn count_replaced(&self) -> usize {
+        self.count() - self.count_identifiers().0 - self.count_links().0
+    }
+
     /// How many identifiers are new, and how many are stored.
     pub fn count_identifiers(&self) -> (usize, usize) {
         let new = self.graph.nodes.iter().filter(|node| node.is_new()).count();
@@ -61,13 +72,14 @@ impl Changes {
         (self.graph.links.len() - stored, stored)
     }
 
-    /// Numbers the new identifiers from `first` on, in the order of their texts; lists their rows.
-    pub fn number_new(&mut self, first: i64) -> Vec<u32> {
+    /// Numbers the new identifiers with what `next` gives, in the order of their texts; lists their
+    /// rows.
+    pub fn number_new(&mut self, mut next: impl FnMut() -> i64) -> Vec<u32> {
         let mut numbered = Vec::new();
         for &i in &self.order {
             let node = &mut self.graph.nodes[i as usize];
             if node.is_new() {
-                node.id = first + numbered.len() as i64;
+                node.id = next();
                 numbered.push(i);
             }
         }
@@ -129,6 +141,18 @@ impl Changes {
     /// The canonical text of an identifier (a number of the graph).
     pub fn text(&self, number: u32) -> &str {
         self.graph.text(number)
+    }
+
+    /// Orders identifiers (numbers of the graph) from the strongest to the weakest.
+    pub fn by_strength(&self, rules: &Rules, x: u32, y: u32) -> Ordering {
+        let strength = |number| (self.graph.strength(rules, number), self.text(number));
+        strength(x).cmp(&strength(y))
+    }
+
+    /// Why the identifier of this canonical text belongs to nobody, if so.
+    pub fn aside(&self, text: &str) -> Option<Reason> {
+        let number = self.graph.names.number(text)?;
+        self.graph.nodes[number as usize].aside
     }
 
     /// The profile of an identifier (a number of the graph), if it has one.

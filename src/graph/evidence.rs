@@ -76,7 +76,8 @@ pub struct Cell {
 pub struct Damaged(usize);
 
 impl Damaged {
-    pub(super) fn at(byte: usize) -> Self {
+    /// The bytes from this one on are not what they should be.
+    pub fn at(byte: usize) -> Self {
         Damaged(byte)
     }
 }
@@ -289,7 +290,7 @@ pub fn unpack_into(
 }
 
 /// Appends `value` as a LEB128 varint.
-pub(super) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
+pub fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);
         value >>= 7;
@@ -308,13 +309,14 @@ fn unzigzag(value: u64) -> Day {
 
 /// Reads varints and byte strings one after the other.
 #[derive(Clone, Debug)]
-pub(super) struct Reader<'a> {
-    pub(super) bytes: &'a [u8],
-    pub(super) at: usize,
+pub struct Reader<'a> {
+    pub bytes: &'a [u8],
+    pub at: usize,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn varint(&mut self) -> Result<u64, Damaged> {
+    /// The next varint.
+    pub fn varint(&mut self) -> Result<u64, Damaged> {
         let mut value = 0;
         for shift in (0..64).step_by(7) {
             let byte = *self.bytes.get(self.at).ok_or(Damaged(self.at))?;
@@ -327,7 +329,8 @@ impl<'a> Reader<'a> {
         Err(Damaged(self.at))
     }
 
-    pub(super) fn take(&mut self, length: u64) -> Result<&'a [u8], Damaged> {
+    /// The next `length` bytes.
+    pub fn take(&mut self, length: u64) -> Result<&'a [u8], Damaged> {
         let end = usize::try_from(length).ok().and_then(|length| self.at.checked_add(length));
         let slice = end.and_then(|end| self.bytes.get(self.at..end)).ok_or(Damaged(self.at))?;
         self.at += slice.len();

@@ -33,6 +33,16 @@ impl Shape {
     }
 }
 
+/// The root of `node` in a forest of parents, halving the way there.
+pub fn find(parent: &mut [u32], mut node: u32) -> u32 {
+    while parent[node as usize] != node {
+        let up = parent[parent[node as usize] as usize];
+        parent[node as usize] = up;
+        node = up;
+    }
+    node
+}
+
 /// Groups of the nodes `0..n` of a component.
 ///
 /// Invariant: the attributes of a group stand at its root's place.
@@ -93,13 +103,8 @@ impl<'a> Groups<'a> {
     }
 
     /// The root of the group that `node` is in.
-    pub fn find(&mut self, mut node: u32) -> u32 {
-        while self.parent[node as usize] != node {
-            let up = self.parent[self.parent[node as usize] as usize];
-            self.parent[node as usize] = up;
-            node = up;
-        }
-        node
+    pub fn find(&mut self, node: u32) -> u32 {
+        find(&mut self.parent, node)
     }
 
     /// Unites the groups of two different roots.

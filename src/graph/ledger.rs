@@ -86,6 +86,29 @@ impl Ledger {
         }
     }
 
+    /// Adds up equal counts and drops what comes to nought; returns each pair with its least count.
+    /// For few counts: none may have been packed.
+    pub fn net(&mut self) -> Vec<(Pair, i64)> {
+        debug_assert!(self.runs.is_empty() && self.packing.is_none());
+        self.buffer.sort_unstable();
+        let mut fresh: Vec<(Pair, i64)> = Vec::new();
+        let mut netted = Vec::with_capacity(self.buffer.len());
+        for same in self.buffer.chunk_by(|x, y| x.key() == y.key()) {
+            let count: i64 = same.iter().map(|entry| entry.count()).sum();
+            if count == 0 {
+                continue;
+            }
+            netted.extend(same.iter().copied());
+            let pair = same[0].pair();
+            match fresh.last_mut().filter(|(last, _)| *last == pair) {
+                Some((_, least)) => *least = count.min(*least),
+                None => fresh.push((pair, count)),
+            }
+        }
+        self.buffer = netted;
+        fresh
+    }
+
     /// Bytes that the ledger occupies.
     pub fn memory(&self) -> usize {
         let buffers =

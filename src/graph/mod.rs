@@ -9,9 +9,11 @@ mod changes;
 pub mod evidence;
 mod groups;
 mod intern;
+mod lane;
 pub mod ledger;
 #[cfg(test)]
 mod properties;
+pub mod reach;
 #[cfg(test)]
 mod reference;
 pub mod rules;
@@ -24,6 +26,7 @@ mod task;
 pub mod weight;
 
 pub use changes::Changes;
+pub use settle::Settled;
 pub use store::{Graph, IdentifierRow, LinkRow, NO_DAY, Replaced, StoreError};
 
 /// A UTC calendar day, counted from 1970-01-01.

@@ -155,6 +155,22 @@ impl Rules {
         kind.role
     }
 
+    /// The day before which an identifier of type `index` (a device of the device type of that name)
+    /// must have been in use last to be expired.
+    pub fn expired_before(&self, index: u16, device_type: Option<&str>) -> Option<Day> {
+        let device = match self.type_of(index).role {
+            Role::Device => device_type.and_then(|name| self.device_type(name)),
+            _ => None,
+        };
+        device.and_then(|device| device.expired_before).or(self.type_of(index).expired_before)
+    }
+
+    /// The day from which on whatever was in use is not expired; `None` if nothing ever expires.
+    pub fn first_unexpired(&self) -> Option<Day> {
+        let of_types = self.types.iter().filter_map(|kind| kind.expired_before);
+        of_types.chain(self.device_types.iter().filter_map(|device| device.expired_before)).max()
+    }
+
     /// The settings of the device type called `name`, if it is a known one.
     pub fn device_type(&self, name: &str) -> Option<&DeviceType> {
         self.device_types.iter().find(|d| d.name == name)

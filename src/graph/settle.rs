@@ -3,28 +3,38 @@
 use super::Day;
 use super::changes::Changes;
 use super::evidence::{self, Cell, Summary};
+use super::lane;
 use super::ledger::Pair;
 use super::rules::{Joins, Role, Rules, Sharing};
-use super::solver::{self, Problem, Reason, Solution};
+use super::solver::{self, Kind, Problem, Reason, Solution};
 use super::stable_id::{self, Former};
-use super::store::{Blob, Graph, Link, NO_DAY, StoreError};
+use super::store::{Blob, Extent, Graph, Link, NO_DAY, Node, StoreError};
 use super::task::Task;
 use super::weight::Weight;
 use rustc_hash::FxHashSet;
 use uuid::Uuid;
 
+/// What [`Graph::settle`] comes to.
+pub enum Settled {
+    /// What differs from the stored rows.
+    Changes(Box<Changes>),
+    /// These identifiers (canonical texts) must be loaded with all that hangs together with them:
+    /// the fast lane does not do. Never after the whole graph was loaded.
+    Wider(Vec<String>),
+}
+
 impl Graph {
     /// Brings evidence up to date, decides, and finds what differs from the stored rows.
     ///
-    /// `former` tells, once the graph is complete, which retired ids its identifiers had; `new_id`
-    /// makes ascending profile ids; `pulse` may unwind to cancel.
+    /// `former` tells which retired ids the identifiers had, if that is asked; `new_id` makes
+    /// ascending profile ids; `pulse` may unwind to cancel.
     pub fn settle(
         mut self,
         rules: &Rules,
-        former: Vec<Former>,
+        former: impl FnOnce(&Graph) -> Vec<Former>,
         new_id: impl FnMut() -> Uuid,
         pulse: &mut dyn FnMut(),
-    ) -> Result<Changes, StoreError> {
+    ) -> Result<Settled, StoreError> {
         // The texts are sorted while the evidence, which needs none of them, is brought up to date.
         let names = std::mem::take(&mut self.names);
         let sorting = Task::begin(self.spawn, move || (names.in_order(), names));
@@ -37,7 +47,7 @@ impl Graph {
             rank[node as usize] = place as u32;
         }
         let nodes = self.solver_nodes(rules, &facts)?;
-        let links: Vec<solver::Link> = self
+        let mut links: Vec<solver::Link> = self
             .links
             .iter()
             .zip(&facts.weights)
@@ -49,9 +59,23 @@ impl Graph {
                 probability: link.probability.unwrap_or(0.0),
             })
             .collect();
+        links.extend(self.bonds().into_iter().map(|(a, b)| solver::Link {
+            a,
+            b,
+            kind: Kind::Asserted,
+            weight: Weight::NONE,
+            probability: 0.0,
+        }));
         let separations = &self.separations;
         let problem = Problem { nodes: &nodes, rank: &rank, links: &links, separations, rules };
         let mut solution = solver::solve(&problem, pulse);
+        let own = self.links.len();
+        let wider = self.must_widen(&nodes, &links[..own], &solution)?;
+        if !wider.is_empty() {
+            let texts = wider.into_iter().map(|number| self.text(number).to_owned());
+            return Ok(Settled::Wider(texts.collect()));
+        }
+        let undisputed = lane::undisputed(&nodes, &links[..own], &solution);
         drop((nodes, links));
         for (node, group) in self.nodes.iter().zip(&mut solution.group) {
             if node.gone {
@@ -60,9 +84,14 @@ impl Graph {
         }
         let old: Vec<Uuid> = self.nodes.iter().map(|node| node.profile).collect();
         let age = |node: u32| (facts.first_seen[node as usize], rank[node as usize]);
+        let is_stored = |node: u32| self.nodes[node as usize].id != 0;
+        let former = match stable_id::may_revive(&solution.group, &old, is_stored) {
+            true => former(&self),
+            false => Vec::new(),
+        };
         let ids = stable_id::assign(&solution.group, &old, &former, age, &order, new_id);
         pulse();
-        Ok(self.compare(facts, solution, ids, order))
+        Ok(Settled::Changes(Box::new(self.compare(rules, facts, solution, ids, order, undisputed))))
     }
 
     /// Merges the ledger into the stored evidence.
@@ -107,6 +136,7 @@ impl Graph {
                     b: pair.1,
                     asserted: false,
                     stored: false,
+                    observed: false,
                     changed: true,
                     held: None,
                     probability: None,
@@ -155,8 +185,16 @@ impl Graph {
             last_seen: vec![NO_DAY; n],
             last_with_person: vec![NO_DAY; n],
         };
+        // What is not loaded is in the row.
+        for (i, node) in self.nodes.iter().enumerate().filter(|(_, node)| node.extent == Extent::Partial)
+        {
+            facts.partners[i] = node.partners;
+            facts.first_seen[i] = if node.first_seen == NO_DAY { Day::MAX } else { node.first_seen };
+            facts.last_seen[i] = node.last_seen;
+            facts.last_with_person[i] = node.last_with_person;
+        }
         let mirrored = self.mirrored(rules);
-        let mut linked = vec![false; n];
+        let mut linked: Vec<bool> = self.nodes.iter().map(|node| node.extent != Extent::Whole).collect();
         let mut scratch = Vec::new();
         let links = std::mem::take(&mut self.links);
         self.links.reserve_exact(links.len());
@@ -178,7 +216,11 @@ impl Graph {
                 if let Some(summary) = summary {
                     facts.saw(end, &summary);
                     let role = self.nodes[other as usize].role;
-                    facts.saw_together(end, role, &summary, !mirrored.contains(&(link.a, link.b)));
+                    let known = match self.nodes[end as usize].extent {
+                        Extent::Whole => mirrored.contains(&(link.a, link.b)),
+                        _ => link.observed || mirrored.contains(&(link.b, link.a)),
+                    };
+                    facts.saw_together(end, role, &summary, !known);
                 }
             }
             self.links.push(link);
@@ -189,7 +231,7 @@ impl Graph {
             if let Some(alone) = alone {
                 facts.saw(i as u32, &alone);
             }
-            self.nodes[i].gone = alone.is_none() && !linked && !self.nodes[i].frozen;
+            self.nodes[i].gone = alone.is_none() && !linked;
         }
         Ok(facts)
     }
@@ -211,14 +253,10 @@ impl Graph {
         let mut nodes = Vec::with_capacity(self.nodes.len());
         for (i, node) in self.nodes.iter().enumerate() {
             let kind = rules.type_of(node.type_index);
-            let mut device = None;
-            if node.role == Role::Device {
-                let name = evidence::device_type(self.bytes(node.evidence))?;
-                device = name.and_then(|name| rules.device_type(name));
-            }
+            let device_type = self.device_type(i as u32)?;
+            let device = device_type.and_then(|name| rules.device_type(name));
             let mut joins = kind.joins;
             let mut owner_share = kind.owner_share;
-            let mut expired_before = kind.expired_before;
             let mut public = false;
             if let Some(device) = device {
                 match device.sharing {
@@ -227,14 +265,14 @@ impl Graph {
                     Sharing::Public => public = true,
                 }
                 owner_share = device.owner_share.or(owner_share);
-                expired_before = device.expired_before.or(expired_before);
             }
             let last_in_use = match facts.last_with_person[i] {
                 NO_DAY => facts.last_seen[i],
                 day => day,
             };
+            let expired_before = rules.expired_before(node.type_index, device_type);
             let expired = expired_before.is_some_and(|day| last_in_use != NO_DAY && last_in_use < day);
-            let aside = if node.frozen {
+            let aside = if node.extent == Extent::Boundary {
                 node.aside
             } else if node.blocked {
                 Some(Reason::Blocked)
@@ -253,20 +291,42 @@ impl Graph {
 
     fn compare(
         mut self,
+        rules: &Rules,
         facts: Facts,
         solution: Solution,
         ids: stable_id::Assignment,
         order: Vec<u32>,
+        undisputed: Vec<bool>,
     ) -> Changes {
         let Solution { aside, held, .. } = solution;
+        // A profile of which a part is not loaded was undisputed, and still is.
+        let in_lane: FxHashSet<Uuid> = self
+            .nodes
+            .iter()
+            .filter(|node| node.extent == Extent::Partial && node.aside.is_none())
+            .map(|node| node.profile)
+            .collect();
         for (i, node) in self.nodes.iter_mut().enumerate() {
-            if node.frozen {
+            if node.extent == Extent::Boundary {
                 continue;
             }
-            let first_seen = if facts.last_seen[i] == NO_DAY { NO_DAY } else { facts.first_seen[i] };
-            let new = (ids.profile[i], aside[i], first_seen, facts.last_seen[i]);
-            node.changed |= (node.profile, node.aside, node.first_seen, node.last_seen) != new;
-            (node.profile, node.aside, node.first_seen, node.last_seen) = new;
+            let stays_too_common = aside[i] == Some(Reason::TooCommon) && node.aside == aside[i];
+            let mut new = Node {
+                profile: ids.profile[i],
+                aside: aside[i],
+                first_seen: if facts.last_seen[i] == NO_DAY { NO_DAY } else { facts.first_seen[i] },
+                last_seen: facts.last_seen[i],
+                last_with_person: facts.last_with_person[i],
+                partners: match rules.type_of(node.type_index).max_links {
+                    None => 0,
+                    Some(_) if stays_too_common => node.partners,
+                    Some(_) => facts.partners[i],
+                },
+                undisputed: undisputed[i] || in_lane.contains(&ids.profile[i]),
+                ..*node
+            };
+            new.changed |= !node.says_the_same(&new);
+            *node = new;
         }
         for (link, held) in self.links.iter_mut().zip(held) {
             link.changed |= link.held != held;

@@ -5,7 +5,7 @@
 //! forbids it; then contested contacts and devices of which nobody has a large enough share are
 //! set aside as shared, and the component is walked again, until no new one is found.
 
-use super::groups::{Groups, Shape};
+use super::groups::{Groups, Shape, find};
 use super::rules::{Joins, Role, Rules};
 use super::weight::Weight;
 use rustc_hash::FxHashMap;
@@ -233,15 +233,6 @@ fn sort_with_pulse<T: Ord>(items: &mut [T], pulse: &mut dyn FnMut()) {
         }
         x.cmp(y)
     });
-}
-
-fn find(parent: &mut [u32], mut node: u32) -> u32 {
-    while parent[node as usize] != node {
-        let up = parent[parent[node as usize] as usize];
-        parent[node as usize] = up;
-        node = up;
-    }
-    node
 }
 
 /// Sorts links into the order of the walk: pass, kind, strength descending, the pair's texts.

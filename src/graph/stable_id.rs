@@ -21,6 +21,17 @@ pub struct Former {
     pub elsewhere: bool,
 }
 
+impl Former {
+    /// Adds what is stored of a retired id: one that had it, if at hand.
+    pub fn add(known: &mut FxHashMap<Uuid, Former>, id: Uuid, member: Option<u32>) {
+        let former = known.entry(id).or_insert(Former { id, members: Vec::new(), elsewhere: false });
+        match member {
+            Some(number) => former.members.push(number),
+            None => former.elsewhere = true,
+        }
+    }
+}
+
 /// What [`assign`] decides.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Assignment {
@@ -30,6 +41,19 @@ pub struct Assignment {
     pub retired: Vec<(Uuid, Vec<u32>)>,
     /// Retired ids that are in use again.
     pub revived: Vec<Uuid>,
+}
+
+/// Whether a retired id can come back at all: only to a part that splits off, or to what belonged
+/// to nobody.
+pub fn may_revive(group: &[u32], old: &[Uuid], is_stored: impl Fn(u32) -> bool) -> bool {
+    let mut home: FxHashMap<Uuid, u32> = FxHashMap::default();
+    (0..group.len() as u32).filter(|&node| is_stored(node)).any(|node| {
+        let (group, id) = (group[node as usize], old[node as usize]);
+        match id.is_nil() {
+            true => group != Solution::NO_GROUP,
+            false => *home.entry(id).or_insert(group) != group,
+        }
+    })
 }
 
 /// Gives each group its id.

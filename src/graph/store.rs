@@ -30,6 +30,13 @@ pub struct IdentifierRow<'a> {
     /// [`NO_DAY`] without any sighting; so is `last_seen`.
     pub first_seen: Day,
     pub last_seen: Day,
+    /// Of its last sighting with a person or contact identifier; [`NO_DAY`] without any.
+    pub last_with_person: Day,
+    /// Distinct observed partners, records not counted; 0 where its type has no `max_links`. Not
+    /// kept up while it is too common.
+    pub partners: u32,
+    /// Whether its profile is one whatever the order of its links, see [`super::lane`].
+    pub undisputed: bool,
     /// Packed: sightings alone, and device types.
     pub evidence: &'a [u8],
 }
@@ -72,12 +79,24 @@ pub(super) struct Blob {
     pub(super) length: u32,
 }
 
+/// How much of what is stored about an identifier is loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// All its links, or it is new.
+    Whole,
+    /// The links that have fresh counts. What the others say is in its stored row.
+    Partial,
+    /// The links to what is loaded. It stands aside, and stays as it is.
+    Boundary,
+}
+
+#[derive(Clone, Copy)]
 pub(super) struct Node {
     pub(super) type_index: u16,
     pub(super) role: Role,
     pub(super) blocked: bool,
-    /// Only some of its links are loaded: it stands aside, and stays as it is.
-    pub(super) frozen: bool,
+    pub(super) extent: Extent,
+    pub(super) undisputed: bool,
     pub(super) gone: bool,
     pub(super) changed: bool,
     /// 0 for a new one.
@@ -86,6 +105,8 @@ pub(super) struct Node {
     pub(super) aside: Option<Reason>,
     pub(super) first_seen: Day,
     pub(super) last_seen: Day,
+    pub(super) last_with_person: Day,
+    pub(super) partners: u32,
     pub(super) evidence: Blob,
 }
 
@@ -94,6 +115,8 @@ pub(super) struct Link {
     pub(super) b: u32,
     pub(super) asserted: bool,
     pub(super) stored: bool,
+    /// There are stored sightings.
+    pub(super) observed: bool,
     pub(super) changed: bool,
     pub(super) held: Option<Reason>,
     pub(super) probability: Option<f64>,
@@ -111,6 +134,8 @@ pub struct Graph {
     pub(super) separations: Vec<(u32, u32)>,
     pub(super) replaced: Vec<Replaced>,
     pub(super) by_id: FxHashMap<i64, u32>,
+    /// The stored device type of each device that is loaded in part.
+    pub(super) device_types: FxHashMap<u32, String>,
     pub(super) arena: Vec<u8>,
     pub(super) spawn: Option<Spawn>,
 }
@@ -133,6 +158,9 @@ impl Graph {
         node.aside = row.aside;
         node.first_seen = row.first_seen;
         node.last_seen = row.last_seen;
+        node.last_with_person = row.last_with_person;
+        node.partners = row.partners;
+        node.undisputed = row.undisputed;
         node.evidence = evidence;
         self.by_id.insert(row.id, number);
         Ok(number)
@@ -149,16 +177,12 @@ impl Graph {
             b,
             asserted: row.asserted,
             stored: true,
+            observed: evidence.length > 0,
             changed: false,
             held: row.held,
             probability: row.probability,
             evidence,
         });
-    }
-
-    /// Leaves the stored identifier `number` out of the decision: not all its links are loaded.
-    pub fn freeze(&mut self, number: u32) {
-        self.nodes[number as usize].frozen = true;
     }
 
     /// Forbids that two identifiers (canonical texts) share a profile, if both are at hand.
@@ -199,7 +223,8 @@ impl Graph {
             type_index,
             role: rules.role_of(type_index, value),
             blocked: rules.blocked.matches(&rules.type_of(type_index).name, value),
-            frozen: false,
+            extent: Extent::Whole,
+            undisputed: false,
             gone: false,
             changed: false,
             id: 0,
@@ -207,6 +232,8 @@ impl Graph {
             aside: None,
             first_seen: NO_DAY,
             last_seen: NO_DAY,
+            last_with_person: NO_DAY,
+            partners: 0,
             evidence: Blob::default(),
         });
     }
@@ -231,8 +258,13 @@ impl Graph {
         self.by_id.get(&id).copied()
     }
 
+    /// The ids of what is stored and loaded.
+    pub fn stored_ids(&self) -> impl Iterator<Item = i64> {
+        self.nodes.iter().map(|node| node.id).filter(|&id| id != 0)
+    }
+
     /// Role and priority of an identifier: its strength, smaller is stronger; texts break ties.
-    pub fn strength(&self, rules: &Rules, number: u32) -> (Role, i32) {
+    pub(super) fn strength(&self, rules: &Rules, number: u32) -> (Role, i32) {
         let node = &self.nodes[number as usize];
         (node.role, rules.type_of(node.type_index).priority)
     }
@@ -253,11 +285,18 @@ impl Graph {
     }
 
     /// Whether the evidence of a loaded device makes it public.
-    pub fn is_public(&self, rules: &Rules, number: u32) -> Result<bool, StoreError> {
+    pub(super) fn is_public(&self, rules: &Rules, number: u32) -> Result<bool, StoreError> {
+        let known = self.device_type(number)?.and_then(|name| rules.device_type(name));
+        Ok(known.is_some_and(|known| known.sharing == Sharing::Public))
+    }
+
+    /// What most sightings of a loaded device call it; `None` for what is no device.
+    pub(super) fn device_type(&self, number: u32) -> Result<Option<&str>, StoreError> {
         let node = &self.nodes[number as usize];
-        let device_type = evidence::device_type(self.bytes(node.evidence))?;
-        let known = device_type.and_then(|name| rules.device_type(name));
-        Ok(node.role == Role::Device && known.is_some_and(|known| known.sharing == Sharing::Public))
+        if node.role != Role::Device {
+            return Ok(None);
+        }
+        Ok(evidence::device_type(self.bytes(node.evidence))?)
     }
 
     /// How many identifiers are at hand.
@@ -303,5 +342,14 @@ impl Link {
 impl Node {
     pub(super) fn is_new(&self) -> bool {
         self.id == 0 && !self.gone
+    }
+
+    /// Whether the stored row of this one would do for `other`, evidence apart.
+    pub(super) fn says_the_same(&self, other: &Node) -> bool {
+        let says = |node: &Node| {
+            let days = (node.first_seen, node.last_seen, node.last_with_person);
+            (node.profile, node.aside, days, node.partners, node.undisputed)
+        };
+        says(self) == says(other)
     }
 }

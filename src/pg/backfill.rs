@@ -2,16 +2,16 @@
 
 use super::checkpoint::{self, Saved};
 use super::configuration::{self, Configuration};
-use super::copy::{Indexes, copy_into};
+use super::observe::Mode;
 use super::progress::{self, Phase};
 use super::scan::{Reader, Stretch};
 use super::source::{self, Source};
+use super::table::Place;
 use super::transaction::{self, PinnedSettings, Procedure};
-use super::{load, settings, spi, thread, write};
+use super::{load, lock, queue, rejection, settings, spi, thread, watch, write};
 use crate::error::Error;
-use crate::graph::rules::Rules;
-use crate::graph::{Day, Graph, Replaced};
-use crate::source::row::{Rejection, Tally};
+use crate::graph::{Day, Graph, Replaced, Settled};
+use crate::source::row::Tally;
 use crate::source::sighting::Observer;
 use pgrx::pg_sys;
 use std::collections::VecDeque;
@@ -32,10 +32,13 @@ pub fn backfill(oid: Option<pg_sys::Oid>, procedure: &Procedure) -> Result<(), E
     progress::begin();
     let mut graph = Graph::threaded(thread::spawn);
     let mut tallies = Vec::new();
+    let mut queued = Vec::new();
     let sources = source::attached(oid)?;
     for source in &sources {
         let backfill = Backfill { source, configuration: &configuration, procedure, pinned: &pinned };
-        tallies.push(backfill.read(&mut graph)?);
+        let (tally, places) = backfill.read(&mut graph)?;
+        tallies.push(tally);
+        queued.extend(places);
     }
     for (source, tally) in sources.iter().zip(&tallies) {
         // A keyed source's evidence is exactly its rows; an event source may have dropped old ones.
@@ -47,7 +50,8 @@ pub fn backfill(oid: Option<pg_sys::Oid>, procedure: &Procedure) -> Result<(), E
             graph.replace(Replaced { source: source.number, from });
         }
     }
-    settle(graph, &configuration.rules, procedure.may_commit())?;
+    queue::remove(&queued);
+    settle(graph, &configuration, procedure.may_commit())?;
     for (source, tally) in sources.iter().zip(&tallies) {
         record(source, tally);
     }
@@ -63,52 +67,39 @@ pub fn retract(sources: &[Source]) -> Result<(), Error> {
     for source in sources {
         graph.replace(Replaced { source: source.number, from: Day::MIN });
     }
-    settle(graph, &configuration.rules, false)?;
+    settle(graph, &configuration, false)?;
     progress::end();
     Ok(())
 }
 
 /// Adds the stored graph to fresh counts, decides, and writes what changed. `ends_soon`: the
 /// transaction does, after this.
-fn settle(mut graph: Graph, rules: &Rules, ends_soon: bool) -> Result<(), Error> {
+fn settle(mut graph: Graph, configuration: &Configuration, ends_soon: bool) -> Result<(), Error> {
+    let Configuration { rules, words, .. } = configuration;
     transaction::lock_graph();
-    let changes = transaction::with_snapshot(|| -> Result<_, Error> {
+    let settled = transaction::with_snapshot(|| -> Result<_, Error> {
         progress::phase(
             Phase::Loading,
             load::estimated_rows("identifier") + load::estimated_rows("link"),
             0,
         );
-        load::identifiers(&mut graph, rules)?;
-        load::links(&mut graph)?;
+        load::identifiers(&mut graph, rules, words)?;
+        load::links(&mut graph, words)?;
         load::separations(&mut graph);
         load::check_memory(&graph)?;
-        let former = load::former(&graph, None);
         progress::phase(Phase::Solving, 0, 0);
-        Ok(graph.settle(rules, former, Uuid::now_v7, &mut transaction::check_for_cancel)?)
+        Ok(graph.settle(rules, load::former, Uuid::now_v7, &mut transaction::check_for_cancel)?)
     })?;
+    let Settled::Changes(changes) = settled else { unreachable!("all is loaded") };
     progress::phase(Phase::Writing, changes.count() as i64, 0);
-    write::write(changes, ends_soon);
+    write::write_whole(*changes, words, ends_soon);
     Ok(())
 }
 
 /// Writes down what a reading found beside identifiers.
 fn record(source: &Source, tally: &Tally) {
     checkpoint::clear(source);
-    spi::run(
-        "DELETE FROM identity_resolve.rejection WHERE source = $1",
-        &[(source.number as i32).into()],
-    );
-    let (now, number) = (transaction::now(), source.number as i32);
-    copy_into(
-        "rejection",
-        6,
-        Indexes::Maintain,
-        tally.rejections.iter(),
-        |rejection: &Rejection, out| {
-            out.int4(number).text_or_null(rejection.row_key.as_deref()).text(&rejection.column);
-            out.text(&rejection.value).text(&rejection.error).int8(now);
-        },
-    );
+    rejection::replace(source, tally);
     spi::run(
         "UPDATE identity_resolve.source SET backfilled_at = now(), rows_read = $2, malformed = $3, blocked = $4
          WHERE id = $1",
@@ -125,9 +116,26 @@ struct Backfill<'a> {
 }
 
 impl Backfill<'_> {
-    /// Counts all sightings of the source in `whole`.
-    fn read(&self, whole: &mut Graph) -> Result<Tally, Error> {
+    /// Keeps everybody else from the source whose changes would be counted twice or not at all: other
+    /// backfills; the consumer of its queue, which will not find what is read here; writers whose
+    /// triggers change the graph at once.
+    fn claim(&self) -> Result<(), Error> {
         source::claim(self.source)?;
+        match self.source.mode {
+            Mode::Manual => {}
+            Mode::Queue => lock::become_consumer(),
+            Mode::Trigger => watch::tree(self.source.oid).into_iter().for_each(lock::keep_writers_from),
+        }
+        if self.source.mode != Mode::Manual {
+            source::make_triggers(self.source.oid, self.source.mapping.key.is_some());
+        }
+        Ok(())
+    }
+
+    /// Counts all sightings of the source in `whole`; returns what was counted beside them, and
+    /// where the entries of the queue stand that are so made superfluous.
+    fn read(&self, whole: &mut Graph) -> Result<(Tally, Vec<Place>), Error> {
+        self.claim()?;
         let Configuration { rules, rejections_kept: kept, .. } = self.configuration;
         let mut reader = Reader::new(self.source, rules, *kept)?;
         let digest = checkpoint::configuration_digest(self.source, &reader);
@@ -142,8 +150,9 @@ impl Backfill<'_> {
             let mut graph = if saves { Graph::threaded(thread::spawn) } else { std::mem::take(whole) };
             let mut tally = Tally::default();
             let mut unsaved = Saved::default();
+            let mut queued = Vec::new();
             transaction::with_snapshot(|| -> Result<(), Error> {
-                let mut observer = Observer::new(rules, self.source.number);
+                let mut observer = Observer::of_many(rules, self.source.number);
                 let started = Instant::now();
                 while let Some(stretch) = to_do.pop_front() {
                     unsaved.stretches.push(stretch);
@@ -164,6 +173,7 @@ impl Backfill<'_> {
                 for stretch in again {
                     reader.read(stretch, &mut observer, &mut graph, &mut tally)?;
                 }
+                queued = queue::places(self.source);
                 Ok(())
             })?;
             if to_do.is_empty() {
@@ -172,13 +182,13 @@ impl Backfill<'_> {
                 } else {
                     *whole = graph;
                 }
-                return Ok(tally);
+                return Ok((tally, queued));
             }
             unsaved.save(self.source, digest, graph, &tally);
             saved.push(unsaved);
             self.procedure.commit();
             self.pinned.renew();
-            source::claim(self.source)?;
+            self.claim()?;
         }
     }
 }

@@ -1,26 +1,64 @@
 //! The configuration tables as the rules that the pure code works by.
 
-use super::{spi, transaction};
+use super::tables::Words;
+use super::watch::Watched;
+use super::{source, spi, transaction};
 use crate::error::Error;
 use crate::graph::rules::{DeviceType, IdentifierType, Joins, Role, Rules, Sharing};
 use crate::graph::weight::Decay;
 use crate::identifier::{BlockList, Normalizer, Region};
 use pgrx::{pg_guard, pg_sys};
+use rustc_hash::FxHashMap;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 /// The configuration in force, and what beside the rules is read with it.
 pub struct Configuration {
     pub rules: Rules,
+    pub words: Words,
     /// Rejections that are shown for each source.
     pub rejections_kept: usize,
+    /// The relations whose rows triggers have shown, by oid.
+    watched: RefCell<FxHashMap<pg_sys::Oid, Option<Rc<Watched>>>>,
 }
+
+impl Configuration {
+    /// What reads the rows of a relation; `None` if no source is about it.
+    pub fn watched(&self, oid: pg_sys::Oid) -> Result<Option<Rc<Watched>>, Error> {
+        if let Some(known) = self.watched.borrow().get(&oid) {
+            return Ok(known.clone());
+        }
+        loop {
+            let generation = RELATIONS.get();
+            let watched = transaction::with_latest_snapshot(|| Watched::new(self, oid))?.map(Rc::new);
+            // What was altered while it was looked at must be looked at again.
+            if generation == RELATIONS.get() {
+                self.watched.borrow_mut().insert(oid, watched.clone());
+                return Ok(watched);
+            }
+        }
+    }
+
+    /// What reads the rows of the source of this number; `None` if there is none.
+    pub fn watched_source(&self, number: u32) -> Result<Option<Rc<Watched>>, Error> {
+        match transaction::with_latest_snapshot(|| source::of_number(number))? {
+            Some(source) => self.watched(source.oid),
+            None => Ok(None),
+        }
+    }
+}
+
+const SIGNAL_TABLE: &str = "setting";
 
 thread_local! {
     static CACHE: RefCell<Option<Rc<Configuration>>> = const { RefCell::new(None) };
-    /// Counts changes.
+    /// Counts changes of the configuration.
     static GENERATION: Cell<u64> = const { Cell::new(0) };
+    /// Counts changes of any relation.
+    static RELATIONS: Cell<u64> = const { Cell::new(0) };
     static LISTENING: Cell<bool> = const { Cell::new(false) };
+    /// The table whose invalidation says that the configuration has changed.
+    static SIGNAL: Cell<pg_sys::Oid> = const { Cell::new(pg_sys::InvalidOid) };
 }
 
 /// The configuration, read again after any session has changed it.
@@ -32,6 +70,7 @@ pub fn current() -> Result<Rc<Configuration>, Error> {
         // SAFETY: registers, once for this backend, a function that lives as long as it.
         unsafe { pg_sys::CacheRegisterRelcacheCallback(Some(forget), pg_sys::Datum::null()) };
     }
+    SIGNAL.set(transaction::relation(SIGNAL_TABLE));
     loop {
         let generation = GENERATION.get();
         let read = Rc::new(transaction::with_latest_snapshot(read)?);
@@ -48,18 +87,25 @@ pub fn changed() -> Result<(), Error> {
     CACHE.set(None);
     transaction::with_snapshot(read)?;
     // SAFETY: sends an invalidation of a table of ours when the transaction commits.
-    unsafe { pg_sys::CacheInvalidateRelcacheByRelid(transaction::relation("setting")) };
+    unsafe { pg_sys::CacheInvalidateRelcacheByRelid(transaction::relation(SIGNAL_TABLE)) };
     Ok(())
 }
 
-/// Called when the definition of any table changes, or when `changed` says so: rare enough to
-/// forget the configuration each time.
+/// Called when the definition of a table changes (`InvalidOid`: of any), or when `changed` says so.
 #[pg_guard]
-unsafe extern "C-unwind" fn forget(_arg: pg_sys::Datum, _relation: pg_sys::Oid) {
-    GENERATION.set(GENERATION.get() + 1);
+unsafe extern "C-unwind" fn forget(_arg: pg_sys::Datum, relation: pg_sys::Oid) {
+    RELATIONS.set(RELATIONS.get() + 1);
+    let everything = relation == pg_sys::InvalidOid || relation == SIGNAL.get();
+    if everything {
+        GENERATION.set(GENERATION.get() + 1);
+    }
     CACHE.with(|cache| {
-        if let Ok(mut cache) = cache.try_borrow_mut() {
+        let Ok(mut cache) = cache.try_borrow_mut() else { return };
+        if everything {
             *cache = None;
+        } else if let Some(Ok(mut watched)) = cache.as_ref().map(|cache| cache.watched.try_borrow_mut())
+        {
+            watched.remove(&relation);
         }
     });
 }
@@ -98,7 +144,12 @@ fn read() -> Result<Configuration, Error> {
         certified_issuers,
         region,
     };
-    Ok(Configuration { rules, rejections_kept: rejections_kept as usize })
+    Ok(Configuration {
+        rules,
+        words: Words::read(),
+        rejections_kept: rejections_kept as usize,
+        watched: RefCell::default(),
+    })
 }
 
 /// Days since 1970 before which something that expires after `expires_after` is expired. (A join

@@ -18,6 +18,16 @@ pub struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
+    /// A row of these values and null flags, one for each column.
+    pub(super) fn new(values: &'a [pg_sys::Datum], nulls: &'a [bool]) -> Self {
+        Row { values, nulls }
+    }
+
+    /// A column of type oid, or of an enum, whose values are oids.
+    pub fn oid(&self, column: usize) -> Option<pg_sys::Oid> {
+        self.datum(column).map(|datum| pg_sys::Oid::from(datum.value() as u32))
+    }
+
     /// A column of type text (or varchar).
     pub fn text(&self, column: usize) -> Option<&'a str> {
         // A database in UTF8 (the extension refuses others) holds valid UTF-8 only.
@@ -71,7 +81,17 @@ impl<'a> Row<'a> {
         Some((u32::from(tid.ip_blkid.bi_hi) << 16 | u32::from(tid.ip_blkid.bi_lo), tid.ip_posid))
     }
 
-    fn datum(&self, column: usize) -> Option<pg_sys::Datum> {
+    /// A column of type tid, as what stands there is found by.
+    pub fn place(&self, column: usize) -> pg_sys::ItemPointerData {
+        let (block, posid) = self.tid(column).unwrap_or_default();
+        pg_sys::ItemPointerData {
+            ip_blkid: pg_sys::BlockIdData { bi_hi: (block >> 16) as u16, bi_lo: block as u16 },
+            ip_posid: posid,
+        }
+    }
+
+    /// A column of any type.
+    pub(super) fn datum(&self, column: usize) -> Option<pg_sys::Datum> {
         if self.nulls[column] { None } else { Some(self.values[column]) }
     }
 }
@@ -128,6 +148,25 @@ pub fn stream(query: &str, args: &[DatumWithOid], mut each: impl FnMut(&Row)) {
             pg_sys::SPI_cursor_close(portal);
         }
     });
+}
+
+/// Shows a row of a table.
+///
+/// # Safety
+/// `tuple` is a row as `descriptor` describes it.
+pub unsafe fn show_tuple<T>(
+    tuple: pg_sys::HeapTuple,
+    descriptor: pg_sys::TupleDesc,
+    each: impl FnOnce(&Row) -> T,
+) -> T {
+    // SAFETY: by contract; one value and one null flag for each column.
+    unsafe {
+        let columns = (*descriptor).natts as usize;
+        let mut values = vec![pg_sys::Datum::null(); columns];
+        let mut nulls = vec![false; columns];
+        pg_sys::heap_deform_tuple(tuple, descriptor, values.as_mut_ptr(), nulls.as_mut_ptr());
+        each(&Row { values: &values, nulls: &nulls })
+    }
 }
 
 /// Shows each row of a batch.

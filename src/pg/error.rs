@@ -12,7 +12,8 @@ impl From<Error> for ErrorReport {
     }
 }
 
-fn sqlstate(error: &Error) -> PgSqlErrorCode {
+/// The SQLSTATE of an error.
+pub fn sqlstate(error: &Error) -> PgSqlErrorCode {
     match error {
         Error::Malformed { .. } | Error::NoType { .. } => ERRCODE_INVALID_TEXT_REPRESENTATION,
         Error::UnknownType { .. } => ERRCODE_UNDEFINED_OBJECT,
@@ -22,6 +23,10 @@ fn sqlstate(error: &Error) -> PgSqlErrorCode {
         Error::RelationGone(_) => ERRCODE_UNDEFINED_TABLE,
         Error::Attached { .. } => ERRCODE_DUPLICATE_OBJECT,
         Error::NotAttached { .. } => ERRCODE_UNDEFINED_OBJECT,
+        Error::NotWatched { .. } | Error::NotATrigger => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+        Error::TriggerShape { .. } => ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
+        Error::QueuedRow { .. } => ERRCODE_DATA_CORRUPTED,
+        Error::NoTriggers { .. } => ERRCODE_WRONG_OBJECT_TYPE,
         Error::Busy { .. } => ERRCODE_OBJECT_IN_USE,
         Error::Denied { .. } => ERRCODE_INSUFFICIENT_PRIVILEGE,
         Error::Null { .. } => ERRCODE_NULL_VALUE_NOT_ALLOWED,
@@ -29,6 +34,8 @@ fn sqlstate(error: &Error) -> PgSqlErrorCode {
         Error::Pattern(_) => ERRCODE_INVALID_REGULAR_EXPRESSION,
         Error::TooMany { .. } => ERRCODE_PROGRAM_LIMIT_EXCEEDED,
         Error::Memory { .. } => ERRCODE_OUT_OF_MEMORY,
+        Error::Consumption { sqlstate, .. } => PgSqlErrorCode::from(*sqlstate),
+        Error::Serialization => ERRCODE_T_R_SERIALIZATION_FAILURE,
         Error::Store(_) => ERRCODE_DATA_CORRUPTED,
         Error::RecordType { .. }
         | Error::Mapping { .. }

@@ -1,12 +1,12 @@
 //! One sighting: into the evidence, through the rule, and out as the profile it belongs to.
 
 use super::configuration;
-use super::{load, progress, spi, transaction, write};
+use super::{live, spi};
 use crate::error::{Error, shown};
 use crate::graph::rules::{Role, Rules};
 use crate::graph::{Day, Graph};
 use crate::source::sighting::{Observer, Sighting, Value};
-
+use rustc_hash::FxHashSet;
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
@@ -43,36 +43,26 @@ pub fn identify(
             .map(|(column, (kind, text))| (*kind, Value { text, column }))
             .collect(),
     };
-    let mut graph = Graph::default();
-    let mut observer = Observer::new(rules, 0);
     let mut left_out = Vec::new();
-    observer.observe(&mut graph, &sighting, 1, |value, reason| {
-        let what = values.get(value.column).map_or("", |&(kind, _)| rules.type_of(kind).name.as_str());
-        left_out.push(format!("{what} \"{}\": {reason}", shown(value.text)));
-    });
-    let mut seen: Vec<u32> = observer.identifiers().collect();
-    if seen.is_empty() {
-        return Err(Error::NoIdentifier { left_out });
-    }
-    let texts: Vec<String> = seen.iter().map(|&number| graph.text(number).to_owned()).collect();
-
-    progress::none();
-    transaction::lock_graph();
-    let changes = transaction::with_snapshot(|| -> Result<_, Error> {
-        let loaded = load::component(&mut graph, rules, &texts)?;
-        load::separations(&mut graph);
-        let former = load::former(&graph, Some(&loaded));
-        seen.sort_by(|&x, &y| {
-            let strength = |number| (graph.strength(rules, number), graph.text(number));
-            strength(x).cmp(&strength(y))
+    let mut seen: Vec<u32> = Vec::new();
+    let mut observe = || {
+        let mut graph = Graph::default();
+        let mut observer = Observer::new(rules, 0);
+        left_out.clear();
+        observer.observe(&mut graph, &sighting, 1, |value, reason| {
+            let what =
+                values.get(value.column).map_or("", |&(kind, _)| rules.type_of(kind).name.as_str());
+            left_out.push(format!("{what} \"{}\": {reason}", shown(value.text)));
         });
-        Ok(graph.settle(rules, former, Uuid::now_v7, &mut transaction::check_for_cancel)?)
-    })?;
-    let profile = seen.iter().find_map(|&number| changes.profile(number));
-    let strongest = changes.text(seen[0]).to_owned();
-    write::write(changes, false);
-    keep_traits(&strongest, day, traits);
-    Ok(profile)
+        seen = observer.identifiers().collect();
+        graph
+    };
+    let Some(changes) = live::apply(&configuration, FxHashSet::default(), false, &mut observe)? else {
+        return Err(Error::NoIdentifier { left_out });
+    };
+    seen.sort_by(|&x, &y| changes.by_strength(rules, x, y));
+    keep_traits(changes.text(seen[0]), day, traits);
+    Ok(seen.iter().find_map(|&number| changes.profile(number)))
 }
 
 /// Keeps traits with the identifier they were told of, unless newer ones are known.

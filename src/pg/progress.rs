@@ -22,10 +22,14 @@ pub enum Phase {
     Loading = 2,
     Solving = 3,
     Writing = 4,
+    // 5 is what PostgreSQL itself reports while it builds indexes.
+    Draining = 6,
+    Expiring = 7,
 }
 
+/// A report under way.
 #[derive(Clone, Copy)]
-struct Report {
+pub struct Report {
     phase: i64,
     done: i64,
     total: i64,
@@ -64,9 +68,24 @@ pub fn advance(rows: i64) {
     publish();
 }
 
-/// Reports nothing: of short work.
-pub fn none() {
-    ACTIVE.set(false);
+/// Whether a report is under way.
+pub fn is_active() -> bool {
+    ACTIVE.get()
+}
+
+/// Ends the report for now; `None` if there is none.
+pub fn suspend() -> Option<Report> {
+    ACTIVE.get().then(|| {
+        end();
+        REPORT.get()
+    })
+}
+
+/// Goes on with a report.
+pub fn resume(report: Report) {
+    ACTIVE.set(true);
+    REPORT.set(report);
+    publish();
 }
 
 /// Ends the report.

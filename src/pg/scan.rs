@@ -9,9 +9,9 @@ use super::{progress, settings, spi, thread};
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::graph::rules::Rules;
-use crate::source::batch::Batch;
-use crate::source::mapping::Field;
+use crate::source::batch::{Batch, RowHead};
 use crate::source::row::{RowReader, Tally, Time};
+use crate::source::seen_at;
 use crate::source::sighting::Observer;
 use pgrx::pg_sys;
 use serde::{Deserialize, Serialize};
@@ -31,7 +31,7 @@ pub enum Stretch {
 pub struct Reader<'r> {
     source: &'r Source,
     relation: Relation,
-    rows: RowReader<'r>,
+    rows: RowReader,
     /// What is selected, as SQL: ctid, xmin, the time, and what `rows` wants as text.
     select: Vec<String>,
     time: Time,
@@ -51,31 +51,9 @@ impl<'r> Reader<'r> {
         let relation = source::relation(source.oid)?;
         let columns = source::columns(source.oid);
         source::check(&source.mapping, rules, &relation, &columns)?;
-        if source.mapping.key.is_some() && rules.record_type().is_none() {
-            return Err(Error::Configuration {
-                table: "identifier_type",
-                cause: "no type has the role record, which rows with a key need".into(),
-                hint: "INSERT INTO identity_resolve.identifier_type (name, role) VALUES ('record', 'record');",
-            });
-        }
-        let mut undated = source.attached_on;
-        let mut time = (Time::Text, "NULL".to_owned());
-        match &source.mapping.seen_at {
-            Some(Field::Constant(text)) => undated = source::constant_day(text)?,
-            Some(Field::Column(name)) => {
-                let column = columns.iter().find(|column| column.name == *name);
-                time = match column.map(|column| column.type_oid) {
-                    Some(pg_sys::TIMESTAMPTZOID | pg_sys::TIMESTAMPOID) => {
-                        (Time::Timestamp, quoted(name))
-                    }
-                    Some(pg_sys::DATEOID) => (Time::Date, quoted(name)),
-                    _ => time,
-                };
-            }
-            None => {}
-        }
-        let (time, time_column) = time;
-        let rows = RowReader::new(&source.mapping, &source.name, rules, time, undated, kept);
+        let (rows, time_column) = source.row_reader(rules, &columns, kept)?;
+        let time = time_column.as_ref().map_or(Time::Text, |(_, time)| *time);
+        let time_column = time_column.map_or("NULL".to_owned(), |(name, _)| quoted(&name));
         let mut select = vec!["ctid".into(), "xmin".into(), time_column];
         select.extend(rows.columns.iter().map(|column| format!("{}::pg_catalog.text", quoted(column))));
         let tables = tables(source.oid, &relation);
@@ -143,9 +121,10 @@ impl<'r> Reader<'r> {
         let columns = self.rows.columns.len();
         let limit_mb = settings::graph_memory_mb();
         let rows = &self.rows;
+        let today = seen_at::today();
         let count = |batches: Receiver<Batch>| {
             for batch in batches {
-                batch.rows(columns).for_each(|row| rows.read(&row, observer, graph, tally));
+                batch.rows(columns).for_each(|row| rows.read(&row, today, observer, graph, tally));
                 graph.check_memory(limit_mb)?;
             }
             Ok(())
@@ -171,7 +150,7 @@ impl<'r> Reader<'r> {
                 Time::Date => row.int4(TIME).map(i64::from),
                 Time::Text => None,
             };
-            batch.push_row(time, row.tid(CTID));
+            batch.push_row(RowHead { time, place: row.tid(CTID), taken_back: false });
             (TIME + 1..self.select.len()).for_each(|column| batch.push_value(row.text(column)));
             if batch.is_full() {
                 wanted = wanted && send(&mut batch);
@@ -256,7 +235,7 @@ fn tables(oid: pg_sys::Oid, relation: &Relation) -> Vec<(u32, i64)> {
 }
 
 /// Identifiers as a statement wants them.
-fn quoted(name: &str) -> String {
+pub fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 

@@ -4,6 +4,7 @@ use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
 use std::time::Duration;
 
 static GRAPH_MEMORY: GucSetting<i32> = GucSetting::<i32>::new(4096);
+static QUEUE_BATCH: GucSetting<i32> = GucSetting::<i32>::new(10_000);
 static CHECKPOINT_INTERVAL: GucSetting<i32> = GucSetting::<i32>::new(60);
 
 /// Announces the settings.
@@ -19,6 +20,16 @@ pub fn define() {
         GucFlags::UNIT_MB,
     );
     GucRegistry::define_int_guc(
+        c"identity_resolve.queue_batch",
+        c"Rows that are taken from the queue in one transaction.",
+        c"More is faster; less lets writers of sources in mode trigger, and whoever waits for the queue to be drained, wait for less.",
+        &QUEUE_BATCH,
+        1,
+        1_000_000,
+        GucContext::Sighup,
+        GucFlags::default(),
+    );
+    GucRegistry::define_int_guc(
         c"identity_resolve.checkpoint_interval",
         c"Time after which a backfill saves what it has read.",
         c"A backfill that is cancelled or crashes resumes from there. It saves only when it is not called in a transaction block; 0 saves after each stretch of the table.",
@@ -28,6 +39,11 @@ pub fn define() {
         GucContext::Userset,
         GucFlags::UNIT_S,
     );
+}
+
+/// Rows that are taken from the queue in one transaction, about.
+pub fn queue_batch() -> usize {
+    QUEUE_BATCH.get() as usize
 }
 
 /// Megabytes that a graph may take.

@@ -1,12 +1,14 @@
 //! Attaching and detaching the customer's tables.
 
 use super::cursor::Row;
-use super::{backfill, configuration, spi};
+use super::observe::Mode;
+use super::{backfill, configuration, lock, queue, spi, transaction, watch};
 use crate::error::{Error, shown};
 use crate::graph::Day;
 use crate::graph::rules::{Role, Rules};
 use crate::identifier::Region;
 use crate::source::mapping::{Field, Mapping};
+use crate::source::row::{RowReader, Time};
 use crate::source::seen_at;
 use pgrx::pg_sys;
 
@@ -19,6 +21,7 @@ pub struct Source {
     pub mapping: Mapping,
     /// The mapping as it is stored.
     pub mapping_text: String,
+    pub mode: Mode,
     /// The day on which rows without a usable time count as seen.
     pub attached_on: Day,
 }
@@ -26,6 +29,7 @@ pub struct Source {
 /// A column of a relation.
 pub struct Column {
     pub name: String,
+    pub number: i16,
     pub type_oid: pg_sys::Oid,
     type_name: String,
     /// `pg_type.typcategory`.
@@ -41,7 +45,43 @@ pub struct Relation {
     /// `pg_class.relkind`.
     pub kind: char,
     foreign_to_users: bool,
-    readable: bool,
+    /// Whether the current role may read it.
+    pub readable: bool,
+}
+
+impl Source {
+    /// What reads its rows, and the column that says when a row was seen, if that is no text.
+    pub fn row_reader(
+        &self,
+        rules: &Rules,
+        columns: &[Column],
+        kept: usize,
+    ) -> Result<(RowReader, Option<(String, Time)>), Error> {
+        if self.mapping.key.is_some() && rules.record_type().is_none() {
+            return Err(Error::Configuration {
+                table: "identifier_type",
+                cause: "no type has the role record, which rows with a key need".into(),
+                hint: "INSERT INTO identity_resolve.identifier_type (name, role) VALUES ('record', 'record');",
+            });
+        }
+        let mut undated = self.attached_on;
+        let mut time = None;
+        match &self.mapping.seen_at {
+            Some(Field::Constant(text)) => undated = constant_day(text)?,
+            Some(Field::Column(name)) => {
+                let column = columns.iter().find(|column| column.name == *name);
+                time = match column.map(|column| column.type_oid) {
+                    Some(pg_sys::TIMESTAMPTZOID | pg_sys::TIMESTAMPOID) => Some(Time::Timestamp),
+                    Some(pg_sys::DATEOID) => Some(Time::Date),
+                    _ => None,
+                }
+                .map(|time| (name.clone(), time));
+            }
+            None => {}
+        }
+        let kind = time.as_ref().map_or(Time::Text, |(_, kind)| *kind);
+        Ok((RowReader::new(&self.mapping, &self.name, rules, kind, undated, kept), time))
+    }
 }
 
 /// Looks a relation up; an error if there is none of this oid.
@@ -67,7 +107,7 @@ pub fn relation(oid: pg_sys::Oid) -> Result<Relation, Error> {
 /// The columns of a relation.
 pub fn columns(oid: pg_sys::Oid) -> Vec<Column> {
     spi::all(
-        "SELECT a.attname::text, b.oid, format_type(a.atttypid, a.atttypmod), b.typcategory::text
+        "SELECT a.attname::text, b.oid, format_type(a.atttypid, a.atttypmod), b.typcategory::text, a.attnum::int
          FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid
          JOIN pg_type AS b ON b.oid = coalesce(nullif(t.typbasetype, 0), t.oid)
          WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum",
@@ -76,6 +116,7 @@ pub fn columns(oid: pg_sys::Oid) -> Vec<Column> {
             name: row.text(0).unwrap_or_default().to_owned(),
             type_oid: pg_sys::Oid::from(row.int4(1).unwrap_or_default() as u32),
             type_name: row.text(2).unwrap_or_default().to_owned(),
+            number: row.int4(4).unwrap_or_default() as i16,
             category: row.text(3).and_then(|text| text.chars().next()).unwrap_or(' '),
         },
     )
@@ -99,19 +140,131 @@ pub fn add(oid: pg_sys::Oid, mapping: &str, mode: &str) -> Result<(), Error> {
     if attached.is_some() {
         return Err(Error::Attached { relation: relation.name });
     }
-    if mode != "manual" {
-        let why = match mode {
-            "trigger" | "queue" => "This version reads sources by backfill only.",
-            _ => "There is no such mode.",
-        };
-        return Err(Error::Mode { mode: mode.to_owned(), relation: relation.name, why });
-    }
+    let mode = mode_for(mode, &relation)?;
     let parsed = Mapping::parse(mapping).map_err(|cause| Error::Mapping { cause: cause.to_string() })?;
     check(&parsed, &configuration.rules, &relation, &columns(oid))?;
     spi::run(
         "INSERT INTO identity_resolve.source (source, name, mapping, mode) VALUES ($1::oid::regclass, $2, $3::jsonb, $4)",
-        &[oid.into(), relation.plain_name.into(), mapping.into(), mode.into()],
+        &[oid.into(), relation.plain_name.into(), mapping.into(), mode.word().into()],
     );
+    if mode != Mode::Manual {
+        make_triggers(oid, parsed.key.is_some());
+    }
+    Ok(())
+}
+
+/// The mode of this name, if the relation can have it.
+fn mode_for(name: &str, relation: &Relation) -> Result<Mode, Error> {
+    let relation_name = relation.name.clone();
+    match Mode::parse(name) {
+        None => Err(Error::Mode {
+            mode: name.to_owned(),
+            relation: relation_name,
+            why: "Modes are manual, trigger and queue.",
+        }),
+        Some(Mode::Trigger | Mode::Queue) if !matches!(relation.kind, 'r' | 'p') => {
+            Err(Error::NoTriggers { relation: relation_name })
+        }
+        Some(mode) => Ok(mode),
+    }
+}
+
+/// Makes the triggers of modes trigger and queue, on all tables of a source that lack them.
+pub fn make_triggers(oid: pg_sys::Oid, keyed: bool) {
+    for table in watch::tree(oid) {
+        lock::keep_writers_from(table);
+        let has: Vec<String> = triggers(table);
+        let name = relation(table).map_or_else(|_| String::new(), |relation| relation.name);
+        let wanted = TRIGGERS.iter().filter(|trigger| keyed || !trigger.of_keyed_only);
+        for trigger in wanted.filter(|trigger| !has.iter().any(|known| known == trigger.name)) {
+            let Trigger { name: trigger_name, event, rows, .. } = trigger;
+            spi::run(
+                &format!(
+                    "CREATE TRIGGER {trigger_name} {event} ON {name} {rows}
+                     FOR EACH STATEMENT EXECUTE FUNCTION identity_resolve.observe()"
+                ),
+                &[],
+            );
+        }
+    }
+}
+
+/// Drops the triggers that [`make_triggers`] made.
+fn drop_triggers(oid: pg_sys::Oid) {
+    for table in watch::tree(oid) {
+        let Ok(relation) = relation(table) else { continue };
+        for trigger in triggers(table) {
+            spi::run(&format!("DROP TRIGGER {trigger} ON {}", relation.name), &[]);
+        }
+    }
+}
+
+/// The names of those of our triggers that a table has.
+fn triggers(table: pg_sys::Oid) -> Vec<String> {
+    let names: Vec<String> = TRIGGERS.iter().map(|trigger| trigger.name.to_owned()).collect();
+    spi::all(
+        "SELECT tgname::text FROM pg_trigger WHERE tgrelid = $1 AND tgname = ANY ($2)",
+        &[table.into(), names.into()],
+        |row| row.text(0).unwrap_or_default().to_owned(),
+    )
+}
+
+/// A trigger of a source's table.
+struct Trigger {
+    name: &'static str,
+    event: &'static str,
+    rows: &'static str,
+    of_keyed_only: bool,
+}
+
+const TRIGGERS: [Trigger; 4] = [
+    Trigger {
+        name: "identity_resolve_insert",
+        event: "AFTER INSERT",
+        rows: "REFERENCING NEW TABLE AS new_rows",
+        of_keyed_only: false,
+    },
+    Trigger {
+        name: "identity_resolve_update",
+        event: "AFTER UPDATE",
+        rows: "REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows",
+        of_keyed_only: false,
+    },
+    Trigger {
+        name: "identity_resolve_delete",
+        event: "AFTER DELETE",
+        rows: "REFERENCING OLD TABLE AS old_rows",
+        of_keyed_only: true,
+    },
+    Trigger {
+        name: "identity_resolve_truncate",
+        event: "BEFORE TRUNCATE",
+        rows: "",
+        of_keyed_only: true,
+    },
+];
+
+/// Switches the mode of a source; what it has queued is brought into the graph first.
+pub fn set_mode(oid: pg_sys::Oid, mode: &str) -> Result<(), Error> {
+    transaction::refuse_if_read_only();
+    let relation = relation(oid)?;
+    let mode = mode_for(mode, &relation)?;
+    watch::tree(oid).into_iter().for_each(lock::keep_writers_from);
+    for source in attached(Some(oid))? {
+        if source.mode == Mode::Queue && mode != Mode::Queue {
+            queue::drain_source(&source)?;
+        }
+        match mode {
+            Mode::Manual => drop_triggers(oid),
+            Mode::Trigger | Mode::Queue => make_triggers(oid, source.mapping.key.is_some()),
+        }
+        spi::one("SELECT set_config('identity_resolve.sets_mode', 'on', true)", &[], |_| ());
+        spi::run(
+            "UPDATE identity_resolve.source SET mode = $2 WHERE id = $1",
+            &[(source.number as i32).into(), mode.word().into()],
+        );
+        spi::one("SELECT set_config('identity_resolve.sets_mode', 'off', true)", &[], |_| ());
+    }
     Ok(())
 }
 
@@ -204,11 +357,12 @@ fn from_row(row: &Row) -> Result<Source, Error> {
             .map_err(|cause| Error::Mapping { cause: cause.to_string() })?,
         mapping_text,
         attached_on: row.int4(4).unwrap_or_default(),
+        mode: row.text(5).and_then(Mode::parse).unwrap_or(Mode::Manual),
     })
 }
 
 const SOURCE: &str =
-    "SELECT s.id, s.source::oid, s.name, s.mapping::text, s.attached_on - '1970-01-01'::date
+    "SELECT s.id, s.source::oid, s.name, s.mapping::text, s.attached_on - '1970-01-01'::date, s.mode
      FROM identity_resolve.source AS s";
 
 /// The attached relation of this oid, or all of them in the order of their numbers.
@@ -222,6 +376,22 @@ pub fn attached(oid: Option<pg_sys::Oid>) -> Result<Vec<Source>, Error> {
             relation: relation(oid).map_or_else(|_| oid.to_u32().to_string(), |relation| relation.name),
         }),
     }
+}
+
+/// The source of this number, if there is one.
+pub fn of_number(number: u32) -> Result<Option<Source>, Error> {
+    spi::one(&format!("{SOURCE} WHERE s.id = $1"), &[(number as i32).into()], from_row).transpose()
+}
+
+/// The source that a relation is, or is a partition or child of.
+pub fn of_relation(oid: pg_sys::Oid) -> Result<Option<Source>, Error> {
+    let up = format!(
+        "WITH RECURSIVE up AS (
+             SELECT $1 AS oid, 0 AS height
+             UNION ALL SELECT i.inhparent, height + 1 FROM up JOIN pg_inherits AS i ON i.inhrelid = up.oid)
+         {SOURCE} JOIN up ON up.oid = s.source ORDER BY up.height LIMIT 1"
+    );
+    spi::one(&up, &[oid.into()], from_row).transpose()
 }
 
 /// Keeps others from reading or dropping a source until the end of the transaction.
@@ -241,10 +411,15 @@ pub fn claim(source: &Source) -> Result<(), Error> {
 pub fn drop(oid: pg_sys::Oid) -> Result<(), Error> {
     let sources = attached(Some(oid))?;
     sources.iter().try_for_each(claim)?;
+    drop_triggers(oid);
+    lock::become_consumer();
     backfill::retract(&sources)?;
     for source in &sources {
         let number = source.number as i32;
         for statement in [
+            "DELETE FROM identity_resolve.queue WHERE source = $1",
+            "DELETE FROM identity_resolve.dead_letter WHERE source = $1",
+            "DELETE FROM identity_resolve.left_out WHERE source = $1",
             "DELETE FROM identity_resolve.rejection WHERE source = $1",
             "DELETE FROM identity_resolve.checkpoint WHERE source = $1",
             "DELETE FROM identity_resolve.source WHERE id = $1",

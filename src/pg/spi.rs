@@ -23,6 +23,11 @@ pub fn all<T>(query: &str, args: &[DatumWithOid], mut read: impl FnMut(&Row) -> 
     rows
 }
 
+/// Runs a statement that inserts one row and returns a number of it.
+pub fn returning(statement: &str) -> i64 {
+    Spi::get_one(statement).ok().flatten().unwrap_or_default()
+}
+
 /// Runs a statement that changes something; returns how many rows it touched.
 pub fn run(statement: &str, args: &[DatumWithOid]) -> usize {
     Spi::connect_mut(|client| {

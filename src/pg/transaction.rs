@@ -1,7 +1,9 @@
 //! Transactions, snapshots, locks and the search_path.
 
-use crate::pg::spi;
-use pgrx::pg_sys;
+use super::spi;
+use crate::error::Error;
+use pgrx::pg_sys::panic::{CaughtError, ErrorReport};
+use pgrx::{PgLogLevel, PgSqlErrorCode, PgTryBuilder, pg_sys};
 use std::ffi::CString;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
@@ -111,6 +113,67 @@ pub fn attempt(work: impl FnOnce() -> bool) -> bool {
     }
 }
 
+/// What ended a piece of work.
+pub struct Failure {
+    /// SQLSTATE.
+    pub code: PgSqlErrorCode,
+    pub message: String,
+}
+
+impl Failure {
+    /// Whether it came from what was worked on, and not from the server, from an operator or from
+    /// other transactions: then trying again is no use.
+    pub fn is_about_data(&self) -> bool {
+        let class = unpacked(self.code);
+        !["08", "25", "40", "53", "55", "57", "58", "F0"].contains(&&class[..2])
+    }
+
+    /// Its SQLSTATE as text.
+    pub fn sqlstate(&self) -> String {
+        unpacked(self.code)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let message = error.to_string();
+        Failure { code: super::error::sqlstate(&error), message }
+    }
+}
+
+/// The five characters of an SQLSTATE: six bits each.
+fn unpacked(code: PgSqlErrorCode) -> String {
+    let bits = code as i32 as u32;
+    (0..5).map(|i| char::from((bits >> (6 * i) & 0x3f) as u8 + b'0')).collect()
+}
+
+/// Does `work` in a subtransaction, which is rolled back if it fails.
+pub fn guarded<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Failure> {
+    let mut result = None;
+    let done = PgTryBuilder::new(AssertUnwindSafe(|| {
+        attempt(|| {
+            let worked = work().map_err(Failure::from);
+            let done = worked.is_ok();
+            result = Some(worked);
+            done
+        });
+        None
+    }))
+    .catch_others(|cause| match cause {
+        CaughtError::PostgresError(error)
+        | CaughtError::ErrorReport(error)
+        | CaughtError::RustPanic { ereport: error, .. } => {
+            Some(Failure { code: error.sql_error_code(), message: error.message().to_owned() })
+        }
+    })
+    .execute();
+    match (done, result) {
+        (Some(failure), _) => Err(failure),
+        (None, Some(result)) => result,
+        (None, None) => unreachable!("work neither failed nor ended"),
+    }
+}
+
 /// Runs `work` under a snapshot that sees all that is committed now, whatever the isolation level.
 pub fn with_latest_snapshot<T>(work: impl FnOnce() -> T) -> T {
     // SAFETY: pushed and popped in pairs; after an error the transaction's end pops. A parallel
@@ -134,14 +197,34 @@ pub fn now() -> i64 {
 
 /// Waits until no other transaction changes the graph, and keeps others from it until the end of
 /// this one. Readers are not disturbed. Under REPEATABLE READ and SERIALIZABLE it fails (40001) if
-/// the graph has changed since the transaction's snapshot.
+/// anything has been committed since the transaction's snapshot.
 pub fn lock_graph() {
     refuse_if_read_only();
-    spi::run("UPDATE identity_resolve.revision SET number = number + 1", &[]);
+    spi::run(
+        "LOCK TABLE identity_resolve.identifier, identity_resolve.link, identity_resolve.separation
+         IN SHARE ROW EXCLUSIVE MODE",
+        &[],
+    );
+    // SAFETY: both snapshots are read before another is taken.
+    let is_old = unsafe {
+        let seen = pg_sys::GetTransactionSnapshot();
+        let (xmax, count) = ((*seen).xmax, (*seen).xcnt);
+        let latest = pg_sys::GetLatestSnapshot();
+        uses_one_snapshot() && ((*latest).xmax, (*latest).xcnt) != (xmax, count)
+    };
+    if is_old {
+        ErrorReport::from(Error::Serialization).report(PgLogLevel::ERROR);
+    }
+}
+
+/// Whether this transaction reads all under one snapshot: REPEATABLE READ and SERIALIZABLE.
+pub fn uses_one_snapshot() -> bool {
+    // SAFETY: reads a variable of this backend.
+    unsafe { pg_sys::XactIsoLevel >= pg_sys::XACT_REPEATABLE_READ as i32 }
 }
 
 /// Settings on which it depends what a name means, how a value looks as text, and what is read.
-const PINNED: [(&str, &str); 6] = [
+pub const PINNED: [(&str, &str); 6] = [
     ("search_path", "pg_catalog, pg_temp"),
     ("datestyle", "ISO, YMD"),
     ("timezone", "UTC"),
@@ -182,6 +265,32 @@ impl Drop for PinnedSettings {
         if !std::thread::panicking() {
             PINNED.iter().zip(&self.before).for_each(|((name, _), value)| set(name, value));
         }
+    }
+}
+
+/// Runs `work` with the settings pinned on which it depends how a value looks as text.
+pub fn with_pinned_text<T>(work: impl FnOnce() -> T) -> T {
+    // SAFETY: as a function with SET clauses does; after an error the (sub)transaction's end undoes
+    // the settings.
+    unsafe {
+        let level = pg_sys::NewGUCNestLevel();
+        for (name, value) in PINNED {
+            let (name, value) =
+                (CString::new(name).unwrap_or_default(), CString::new(value).unwrap_or_default());
+            pg_sys::set_config_option(
+                name.as_ptr(),
+                value.as_ptr(),
+                pg_sys::GucContext::PGC_USERSET,
+                pg_sys::GucSource::PGC_S_SESSION,
+                pg_sys::GucAction::GUC_ACTION_SAVE,
+                true,
+                0,
+                false,
+            );
+        }
+        let result = work();
+        pg_sys::AtEOXact_GUC(true, level);
+        result
     }
 }
 

@@ -1,31 +1,47 @@
 //! From changes to the tables.
 
-use super::copy::{Indexes, UNIX_EPOCH, copy_into};
-use super::transaction::{attempt, check_for_cancel};
+use super::copy::{Indexes, copy_into};
+use super::tables::{Tables, Words};
+use super::transaction::{attempt, check_for_cancel, relation, with_snapshot};
 use super::{index, progress, spi};
 use crate::graph::solver::Reason;
-use crate::graph::{Changes, Day, IdentifierRow, LinkRow, NO_DAY};
-use pgrx::datum::Date;
-use uuid::Uuid;
+use crate::graph::{Changes, Day, NO_DAY};
+use pgrx::{direct_function_call, pg_sys};
 
-/// Rows that one UPDATE or DELETE takes.
-const CHUNK: usize = 5_000;
+/// Rows between two looks whether the work was cancelled.
+const PULSE: usize = 1000;
 
 /// New rows from which on building indexes anew may pay.
 const BULK: usize = 50_000;
 
-/// Writes what differs. With `may_rebuild_indexes` (which needs the transaction to end soon
-/// after), bringing more rows than a table has takes a faster way.
-pub fn write(mut changes: Changes, may_rebuild_indexes: bool) {
-    in_chunks(changes.gone_links(), delete_links);
-    in_chunks(changes.changed_links(), update_links);
-    in_chunks(changes.gone_identifiers(), delete_identifiers);
-    in_chunks(changes.changed_identifiers(), update_identifiers);
-    in_chunks(changes.revived().iter().copied(), delete_former);
+/// Writes what differs, row by row: for few rows. Their keys are locked.
+pub fn write(changes: &mut Changes, tables: &mut Tables) {
+    replace(changes, tables);
+    let numbers = changes.number_new(|| next_number("identifier_id"));
+    for row in pulsed(changes.rows(&numbers)) {
+        tables.insert_identifier(&row);
+    }
+    for row in pulsed(changes.new_links()) {
+        tables.insert_link(&row);
+    }
+    for (profile, identifier) in changes.retired() {
+        tables.insert_former(profile, identifier);
+    }
+    // SAFETY: makes what was written visible to the transaction's next command.
+    unsafe { pg_sys::CommandCounterIncrement() };
+}
 
+/// Writes what differs after the whole graph was solved; it is locked. With `may_rebuild_indexes`
+/// (which needs the transaction to end soon after), bringing more rows than a table has takes a
+/// faster way.
+pub fn write_whole(mut changes: Changes, words: &Words, may_rebuild_indexes: bool) {
+    with_snapshot(|| replace(&changes, &mut Tables::open(words)));
+    progress::advance(changes.count_replaced() as i64);
     let (new, stored) = changes.count_identifiers();
     let (new_links, _) = changes.count_links();
-    let numbers = changes.number_new(reserve_ids(new));
+    let first = reserve_ids(new);
+    let mut ids = first..;
+    let numbers = changes.number_new(|| ids.next().unwrap_or_default());
     check_for_cancel();
     let bulk = may_rebuild_indexes && new >= BULK && new >= stored && index::may_rebuild();
     let in_bulk = || {
@@ -42,10 +58,27 @@ pub fn write(mut changes: Changes, may_rebuild_indexes: bool) {
     });
 }
 
+/// Brings stored rows up to date, and deletes what nothing holds any more.
+fn replace(changes: &Changes, tables: &mut Tables) {
+    pulsed(changes.gone_links()).for_each(|ends| tables.delete_link(ends));
+    pulsed(changes.changed_links()).for_each(|row| tables.update_link(&row));
+    let gone: Vec<i64> = changes.gone_identifiers().collect();
+    tables.delete_former(changes.revived(), &gone);
+    if !gone.is_empty() {
+        spi::run(
+            "DELETE FROM identity_resolve.trait WHERE identifier = ANY ($1)",
+            &[gone.clone().into()],
+        );
+    }
+    pulsed(gone.into_iter()).for_each(|id| tables.delete_identifier(id));
+    pulsed(changes.changed_identifiers()).for_each(|row| tables.update_identifier(&row));
+}
+
 fn insert_identifiers(changes: &Changes, numbers: &[u32], indexes: Indexes) {
-    copy_into("identifier", 7, indexes, changes.rows(numbers), |row, out| {
+    copy_into("identifier", 10, indexes, changes.rows(numbers), |row, out| {
         out.int8(row.id).text(row.identifier).uuid(row.profile).text(standing(row.aside));
-        out.date(day(row.first_seen)).date(day(row.last_seen)).bytea(row.evidence);
+        out.date(day(row.first_seen)).date(day(row.last_seen)).date(day(row.last_with_person));
+        out.int4(row.partners as i32).bool(row.undisputed).bytea(row.evidence);
     });
 }
 
@@ -64,15 +97,22 @@ fn day(day: Day) -> Option<Day> {
     (day != NO_DAY).then_some(day)
 }
 
-/// Feeds `rows` to `statement`, some thousand at a time.
-fn in_chunks<T>(rows: impl Iterator<Item = T>, statement: impl Fn(&[T])) {
-    let mut rows = rows.peekable();
-    while rows.peek().is_some() {
-        let chunk: Vec<T> = rows.by_ref().take(CHUNK).collect();
-        statement(&chunk);
-        progress::advance(chunk.len() as i64);
-        check_for_cancel();
-    }
+/// `rows`, with a chance to cancel now and then.
+fn pulsed<T>(rows: impl Iterator<Item = T>) -> impl Iterator<Item = T> {
+    rows.enumerate().map(|(i, row)| {
+        if i % PULSE == PULSE - 1 {
+            check_for_cancel();
+        }
+        row
+    })
+}
+
+/// The next number of a sequence of this extension.
+pub fn next_number(sequence: &str) -> i64 {
+    let sequence = relation(sequence);
+    // SAFETY: nextval() takes the oid of a sequence.
+    let number = unsafe { direct_function_call::<i64>(pg_sys::nextval_oid, &[Some(sequence.into())]) };
+    number.unwrap_or_default()
 }
 
 /// Takes `count` numbers from the sequence; returns the first. The graph is locked.
@@ -88,80 +128,4 @@ fn reserve_ids(count: usize) -> i64 {
     .unwrap_or_default()
         - count as i64
         + 1
-}
-
-fn column<R, T>(rows: &[R], value: impl Fn(&R) -> T) -> Vec<T> {
-    rows.iter().map(value).collect()
-}
-
-fn pg_uuid(id: Uuid) -> Option<pgrx::Uuid> {
-    (!id.is_nil()).then(|| pgrx::Uuid::from_bytes(*id.as_bytes()))
-}
-
-fn pg_date(days: Day) -> Option<Date> {
-    // SAFETY: the day came out of a date, or was checked against the range of dates when read.
-    day(days).map(|days| unsafe { Date::from_pg_epoch_days(days + UNIX_EPOCH) })
-}
-
-fn delete_links(pairs: &[(i64, i64)]) {
-    spi::run(
-        "DELETE FROM identity_resolve.link AS l USING unnest($1::bigint[], $2::bigint[]) AS gone (a, b)
-         WHERE l.a = gone.a AND l.b = gone.b",
-        &[column(pairs, |p| p.0).into(), column(pairs, |p| p.1).into()],
-    );
-}
-
-fn update_links(rows: &[LinkRow]) {
-    spi::run(
-        "UPDATE identity_resolve.link AS l
-         SET asserted = n.asserted, probability = n.probability,
-             held_reason = n.held_reason::identity_resolve.held_reason, evidence = n.evidence
-         FROM unnest($1::bigint[], $2::bigint[], $3::boolean[], $4::float8[], $5::text[], $6::bytea[])
-             AS n (a, b, asserted, probability, held_reason, evidence)
-         WHERE l.a = n.a AND l.b = n.b",
-        &[
-            column(rows, |r| r.a).into(),
-            column(rows, |r| r.b).into(),
-            column(rows, |r| r.asserted).into(),
-            column(rows, |r| r.probability).into(),
-            column(rows, |r| r.held.map(Reason::word)).into(),
-            column(rows, |r| r.evidence).into(),
-        ],
-    );
-}
-
-fn delete_identifiers(ids: &[i64]) {
-    let ids = ids.to_vec();
-    spi::run(
-        "DELETE FROM identity_resolve.former_member WHERE identifier = ANY ($1)",
-        &[ids.clone().into()],
-    );
-    spi::run("DELETE FROM identity_resolve.trait WHERE identifier = ANY ($1)", &[ids.clone().into()]);
-    spi::run("DELETE FROM identity_resolve.identifier WHERE id = ANY ($1)", &[ids.into()]);
-}
-
-fn update_identifiers(rows: &[IdentifierRow]) {
-    spi::run(
-        "UPDATE identity_resolve.identifier AS i
-         SET profile = n.profile, standing = n.standing::identity_resolve.standing,
-             first_seen = n.first_seen, last_seen = n.last_seen, evidence = n.evidence
-         FROM unnest($1::bigint[], $2::uuid[], $3::text[], $4::date[], $5::date[], $6::bytea[])
-             AS n (id, profile, standing, first_seen, last_seen, evidence)
-         WHERE i.id = n.id",
-        &[
-            column(rows, |r| r.id).into(),
-            column(rows, |r| pg_uuid(r.profile)).into(),
-            column(rows, |r| standing(r.aside)).into(),
-            column(rows, |r| pg_date(r.first_seen)).into(),
-            column(rows, |r| pg_date(r.last_seen)).into(),
-            column(rows, |r| r.evidence).into(),
-        ],
-    );
-}
-
-fn delete_former(ids: &[Uuid]) {
-    spi::run(
-        "DELETE FROM identity_resolve.former_member WHERE profile = ANY ($1)",
-        &[column(ids, |&id| pg_uuid(id)).into()],
-    );
 }

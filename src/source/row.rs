@@ -67,9 +67,9 @@ enum Place {
 }
 
 /// Reads the rows of one source.
-pub struct RowReader<'r> {
+pub struct RowReader {
     /// Begins the name of each row's record.
-    source_name: &'r str,
+    source_name: String,
     /// The columns whose values a row must hold as text, in this order.
     pub columns: Vec<String>,
     parts: Vec<Part>,
@@ -86,24 +86,23 @@ pub struct RowReader<'r> {
     seen_at: Option<(String, Time, Option<usize>)>,
     /// The day on which rows without a usable time count as seen.
     undated: Day,
-    today: Day,
     /// Rejections that are kept.
     kept: usize,
 }
 
-impl<'r> RowReader<'r> {
+impl RowReader {
     /// A reader of the source called `source_name`. `time` is the kind of its column `seen_at`, if
     /// it has one, and `undated` the day of rows without a time.
     pub fn new(
         mapping: &Mapping,
-        source_name: &'r str,
+        source_name: &str,
         rules: &Rules,
         time: Time,
         undated: Day,
         kept: usize,
     ) -> Self {
         let mut reader = RowReader {
-            source_name,
+            source_name: source_name.to_owned(),
             columns: Vec::new(),
             parts: Vec::new(),
             identifiers: Vec::new(),
@@ -114,7 +113,6 @@ impl<'r> RowReader<'r> {
             default_region: rules.region,
             seen_at: None,
             undated,
-            today: seen_at::today(),
             kept,
         };
         if let (Some(key), Some(record)) = (&mapping.key, rules.record_type()) {
@@ -163,15 +161,26 @@ impl<'r> RowReader<'r> {
         text.map(|text| Value { text, column: part })
     }
 
-    /// Counts the sighting of one row.
-    pub fn read(&self, row: &Row, observer: &mut Observer, graph: &mut Graph, tally: &mut Tally) {
+    /// Counts the sighting of one row, or takes it back. No row may have been seen after `today`.
+    pub fn read(
+        &self,
+        row: &Row,
+        today: Day,
+        observer: &mut Observer,
+        graph: &mut Graph,
+        tally: &mut Tally,
+    ) {
         let value = |part| self.value(row, part);
         let key = self.key.and_then(|(_, key)| value(key));
+        let taken_back = row.head.taken_back;
         let mut left_out = |column: &str, value: &str, error: &dyn std::fmt::Display, blocked: bool| {
+            if taken_back {
+                return;
+            }
             *(if blocked { &mut tally.blocked } else { &mut tally.malformed }) += 1;
             if tally.rejections.len() < self.kept {
                 tally.rejections.push(Rejection {
-                    row_key: match (key, row.place) {
+                    row_key: match (key, row.head.place) {
                         (Some(key), _) => Some(shown(key.text)),
                         (None, place) => place.map(|(block, place)| format!("({block},{place})")),
                     },
@@ -182,7 +191,7 @@ impl<'r> RowReader<'r> {
             }
         };
 
-        let day = self.seen_at(row).unwrap_or_else(|(column, value, bad)| {
+        let day = self.seen_at(row, today).unwrap_or_else(|(column, value, bad)| {
             left_out(column, &value, &bad, false);
             None
         });
@@ -208,23 +217,25 @@ impl<'r> RowReader<'r> {
         let values = self.identifiers.iter().filter_map(|&(kind, part)| Some((kind, value(part)?)));
         sighting.identifiers.extend(values);
 
-        observer.observe(graph, &sighting, 1, |value, reason| {
+        observer.observe(graph, &sighting, if taken_back { -1 } else { 1 }, |value, reason| {
             let column = &self.parts[value.column].name;
             left_out(column, value.text, &reason, reason == LeftOut::Blocked);
         });
+        if taken_back {
+            return;
+        }
         tally.rows += 1;
         tally.oldest = Some(tally.oldest.map_or(sighting.day, |oldest| oldest.min(sighting.day)));
     }
 
     /// The day of a row, if it has one; else the column's name, its text and what is wrong.
-    fn seen_at(&self, row: &Row) -> Result<Option<Day>, (&str, String, BadTime)> {
+    fn seen_at(&self, row: &Row, today: Day) -> Result<Option<Day>, (&str, String, BadTime)> {
         let Some((column, time, text)) = &self.seen_at else { return Ok(None) };
-        let today = self.today;
         let day = match time {
-            Time::Timestamp => row.time.map(|time| {
+            Time::Timestamp => row.head.time.map(|time| {
                 seen_at::of_timestamp(time, today).map_err(|bad| (seen_at::timestamp_text(time), bad))
             }),
-            Time::Date => row.time.map(|days| {
+            Time::Date => row.head.time.map(|days| {
                 let days = days as i32;
                 seen_at::of_date(days, today).map_err(|bad| (seen_at::date_text(days), bad))
             }),

@@ -100,6 +100,16 @@ pub fn date_text(days: i32) -> String {
     }
 }
 
+/// The beginning of a day, in microseconds since 2000.
+pub fn to_timestamp(day: Day) -> i64 {
+    i64::from(day - POSTGRES_EPOCH) * MICROSECONDS_A_DAY
+}
+
+/// A day as text.
+pub fn day_text(day: Day) -> String {
+    date_text(day - POSTGRES_EPOCH)
+}
+
 /// Today, in UTC.
 pub fn today() -> Day {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);

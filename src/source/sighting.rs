@@ -51,6 +51,7 @@ pub struct Observer<'r> {
     device_types: FxHashMap<String, u32>,
     /// Recent phone numbers, by hash: parsing one costs more than anything else here.
     recent: Vec<Option<Recent>>,
+    remembers: bool,
     /// Those of the sighting at hand, each with its role and priority.
     identifiers: Vec<Seen>,
 }
@@ -85,8 +86,14 @@ impl<'r> Observer<'r> {
             channels: FxHashMap::default(),
             device_types: FxHashMap::default(),
             recent: Vec::new(),
+            remembers: false,
             identifiers: Vec::new(),
         }
+    }
+
+    /// One that remembers recent phone numbers: for many sightings.
+    pub fn of_many(rules: &'r Rules, source: u32) -> Self {
+        Observer { remembers: true, ..Observer::new(rules, source) }
     }
 
     /// Counts `sighting` `times` times (negative to take it back) in `graph`; tells `left_out`
@@ -161,7 +168,7 @@ impl<'r> Observer<'r> {
         region: Option<Region>,
     ) -> Result<Seen, LeftOut> {
         let normalizer = self.rules.type_of(type_index).normalizer;
-        if normalizer != Normalizer::Phone {
+        if normalizer != Normalizer::Phone || !self.remembers {
             return self.intern(graph, type_index, &normalizer.canonical(text, region)?);
         }
         let place = self.recent_place(type_index, text, region);

@@ -2,12 +2,14 @@
 
 use super::world::Fact;
 use crate::graph::evidence;
+use crate::graph::reach::Stored;
 use crate::graph::reference::{self, Counts, Pair, Seen, Verdict};
 use crate::graph::rules::Rules;
 use crate::graph::solver::Reason;
 use crate::graph::stable_id::Former;
-use crate::graph::{Changes, Day, Graph, IdentifierRow, LinkRow, NO_DAY, Replaced};
+use crate::graph::{Changes, Day, Graph, IdentifierRow, LinkRow, NO_DAY, Replaced, Settled};
 use crate::source::sighting::{Observer, Sighting, Value};
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
@@ -19,6 +21,9 @@ pub struct Identifier {
     pub aside: Option<Reason>,
     pub first_seen: Day,
     pub last_seen: Day,
+    pub last_with_person: Day,
+    pub partners: u32,
+    pub undisputed: bool,
     pub evidence: Vec<u8>,
 }
 
@@ -66,10 +71,10 @@ impl Store {
 
     /// Adds each fact as often as it says, or takes it back; returns how many rows were written.
     pub fn change(&mut self, rules: &Rules, facts: &[(&Fact, i64)], way: Way) -> usize {
-        let mut touched = BTreeSet::new();
+        let mut wide = FxHashSet::default();
         for &(fact, times) in facts {
             if let Fact::Asserted(pair) | Fact::Matched(pair, _) | Fact::Separated(pair) = fact {
-                touched.extend([pair.0.clone(), pair.1.clone()]);
+                wide.extend([pair.0.clone(), pair.1.clone()]);
                 self.say(fact, times > 0);
             }
         }
@@ -81,32 +86,39 @@ impl Store {
                 },
             )
             .collect();
-        let graph = match way {
-            Way::Whole | Way::Component => observe(rules, &seen, &mut touched),
+        match way {
+            Way::Whole => self.settle_whole(rules, observe(rules, &seen)),
             Way::Segments => {
                 let (early, late) = seen.split_at(seen.len() / 2);
-                let mut graph = observe(rules, early, &mut touched);
-                let late = observe(rules, late, &mut touched).into_segment();
+                let mut graph = observe(rules, early);
+                let late = observe(rules, late).into_segment();
                 let early = std::mem::take(&mut graph).into_segment();
                 graph.add_segment(rules, &late).expect("a segment is read back");
                 graph.add_segment(rules, &early).expect("a segment is read back");
-                graph
+                self.settle_whole(rules, graph)
             }
-        };
-        self.settle(rules, graph, (way == Way::Component).then_some(&touched))
+            Way::Component => loop {
+                let mut graph = observe(rules, &seen);
+                graph.reach(rules, &wide, i32::MAX, self).expect("stored evidence is sound");
+                match self.settle(rules, graph) {
+                    Settled::Changes(changes) => break self.write(*changes),
+                    Settled::Wider(texts) => wide.extend(texts),
+                }
+            },
+        }
     }
 
     /// Reads a source anew: its evidence from the day `from` on gives way to `seen`.
     pub fn read_again(&mut self, rules: &Rules, source: u32, from: Day, seen: &[&Seen]) -> usize {
         let seen: Vec<(&Seen, i64)> = seen.iter().map(|&seen| (seen, 1)).collect();
-        let mut graph = observe(rules, &seen, &mut BTreeSet::new());
+        let mut graph = observe(rules, &seen);
         graph.replace(Replaced { source, from });
-        self.settle(rules, graph, None)
+        self.settle_whole(rules, graph)
     }
 
     /// Applies `rules` to what is stored.
     pub fn rebuild(&mut self, rules: &Rules) -> usize {
-        self.settle(rules, Graph::default(), None)
+        self.settle_whole(rules, Graph::default())
     }
 
     /// Writes down what an operator or matching says, or that it no longer holds.
@@ -138,104 +150,49 @@ impl Store {
             aside: None,
             first_seen: NO_DAY,
             last_seen: NO_DAY,
+            last_with_person: NO_DAY,
+            partners: 0,
+            undisputed: false,
             evidence: Vec::new(),
         };
         self.identifiers.insert(self.last_identifier, row);
         self.last_identifier
     }
 
-    fn settle(&mut self, rules: &Rules, mut graph: Graph, touched: Option<&BTreeSet<String>>) -> usize {
-        match touched {
-            Some(touched) => self.load_component(&mut graph, rules, touched),
-            None => self.load_all(&mut graph, rules),
+    fn settle_whole(&mut self, rules: &Rules, mut graph: Graph) -> usize {
+        self.identifiers.keys().for_each(|&id| self.load_identifier(&mut graph, rules, id));
+        self.links.keys().for_each(|&ends| self.load_link(&mut graph, ends));
+        self.separations.iter().for_each(|(a, b)| graph.separate(a, b));
+        match self.settle(rules, graph) {
+            Settled::Changes(changes) => self.write(*changes),
+            Settled::Wider(_) => panic!("all is loaded"),
         }
-        for (a, b) in &self.separations {
-            graph.separate(a, b);
-        }
-        let former = self.load_former(&graph);
+    }
+
+    fn settle(&mut self, rules: &Rules, graph: Graph) -> Settled {
         let mut last_profile = self.last_profile;
         let new_id = || {
             last_profile += 1;
             Uuid::from_u128(last_profile)
         };
-        let changes = graph.settle(rules, former, new_id, &mut || {}).expect("stored evidence is sound");
+        let former = |graph: &Graph| self.load_former(graph);
+        let settled = graph.settle(rules, former, new_id, &mut || {}).expect("stored evidence is sound");
         self.last_profile = last_profile;
-        self.write(changes)
+        settled
     }
 
-    fn load_identifier(&self, graph: &mut Graph, rules: &Rules, id: i64) -> u32 {
-        let row = &self.identifiers[&id];
-        let row = IdentifierRow {
-            id,
-            identifier: &row.text,
-            profile: row.profile,
-            aside: row.aside,
-            first_seen: row.first_seen,
-            last_seen: row.last_seen,
-            evidence: &row.evidence,
-        };
-        graph.load_identifier(rules, &row).expect("its type is configured")
+    fn load_identifier(&self, graph: &mut Graph, rules: &Rules, id: i64) {
+        graph.load_identifier(rules, &self.identifiers[&id].row(id)).expect("its type is configured");
     }
 
-    fn load_link(&self, graph: &mut Graph, (a, b): (i64, i64)) {
-        let row = &self.links[&(a, b)];
-        let Link { asserted, probability, held, .. } = *row;
-        graph.load_link(&LinkRow { a, b, asserted, probability, held, evidence: &row.evidence });
-    }
-
-    fn load_all(&self, graph: &mut Graph, rules: &Rules) {
-        for &id in self.identifiers.keys() {
-            self.load_identifier(graph, rules, id);
-        }
-        for &ends in self.links.keys() {
-            self.load_link(graph, ends);
-        }
-    }
-
-    /// Loads `touched` with all their links, and what hangs together with them through what does
-    /// not stand aside.
-    fn load_component(&self, graph: &mut Graph, rules: &Rules, touched: &BTreeSet<String>) {
-        let is_touched = |id: &i64| touched.contains(&self.identifiers[id].text);
-        let mut frontier: Vec<i64> = self.identifiers.keys().copied().filter(is_touched).collect();
-        let mut loaded: BTreeSet<i64> = frontier.iter().copied().collect();
-        let mut links = BTreeSet::new();
-        for &id in &frontier {
-            self.load_identifier(graph, rules, id);
-        }
-        while let Some(id) = frontier.pop() {
-            for &(a, b) in self.links.keys().filter(|&&(a, b)| a == id || b == id) {
-                let other = if a == id { b } else { a };
-                if loaded.insert(other) {
-                    let number = self.load_identifier(graph, rules, other);
-                    let passes = match self.identifiers[&other].aside {
-                        None => true,
-                        Some(Reason::Shared) => {
-                            !graph.is_public(rules, number).expect("evidence is sound")
-                        }
-                        Some(_) => false,
-                    };
-                    if passes {
-                        frontier.push(other);
-                    } else {
-                        graph.freeze(number);
-                    }
-                }
-                if links.insert((a, b)) {
-                    self.load_link(graph, (a, b));
-                }
-            }
-        }
+    fn load_link(&self, graph: &mut Graph, ends: (i64, i64)) {
+        graph.load_link(&self.links[&ends].row(ends));
     }
 
     fn load_former(&self, graph: &Graph) -> Vec<Former> {
-        let mut former = BTreeMap::<Uuid, Former>::new();
+        let mut former = FxHashMap::default();
         for &(id, member) in &self.former {
-            let retired =
-                former.entry(id).or_insert(Former { id, members: Vec::new(), elsewhere: false });
-            match graph.by_stored_id(member) {
-                Some(number) => retired.members.push(number),
-                None => retired.elsewhere = true,
-            }
+            Former::add(&mut former, id, graph.by_stored_id(member));
         }
         former.into_values().collect()
     }
@@ -271,8 +228,10 @@ impl Store {
             self.former.retain(|&(former, _)| former != id);
             write(self.former.len() < before, format!("revived id {id} was retired"));
         }
-        let numbers = changes.number_new(self.last_identifier + 1);
-        self.last_identifier += numbers.len() as i64;
+        let numbers = changes.number_new(|| {
+            self.last_identifier += 1;
+            self.last_identifier
+        });
         for row in changes.rows(&numbers) {
             let known = self.identifiers.values().any(|known| known.text == row.identifier);
             let old = self.identifiers.insert(row.id, Identifier::from(&row));
@@ -336,6 +295,59 @@ impl Store {
     }
 }
 
+impl Stored for Store {
+    fn by_text(&mut self, texts: &[&str], each: &mut dyn FnMut(&IdentifierRow)) {
+        let known = self.identifiers.iter().filter(|(_, row)| texts.contains(&&*row.text));
+        known.for_each(|(&id, row)| each(&row.row(id)));
+    }
+
+    fn by_id(&mut self, ids: &[i64], each: &mut dyn FnMut(&IdentifierRow)) {
+        ids.iter().for_each(|id| each(&self.identifiers[id].row(*id)));
+    }
+
+    fn links_of(&mut self, ids: &[i64], each: &mut dyn FnMut(&LinkRow)) {
+        let of = self.links.iter().filter(|((a, b), _)| ids.contains(a) || ids.contains(b));
+        of.for_each(|(&ends, row)| each(&row.row(ends)));
+    }
+
+    fn links(&mut self, pairs: &[(i64, i64)], each: &mut dyn FnMut(&LinkRow)) {
+        pairs.iter().for_each(|ends| {
+            if let Some(row) = self.links.get(ends) {
+                each(&row.row(*ends));
+            }
+        });
+    }
+
+    fn separations(&mut self, texts: &[&str], each: &mut dyn FnMut(&str, &str)) {
+        let of = |(a, b): &&Pair| texts.contains(&&**a) || texts.contains(&&**b);
+        self.separations.iter().filter(of).for_each(|(a, b)| each(a, b));
+    }
+}
+
+impl Identifier {
+    fn row(&self, id: i64) -> IdentifierRow<'_> {
+        IdentifierRow {
+            id,
+            identifier: &self.text,
+            profile: self.profile,
+            aside: self.aside,
+            first_seen: self.first_seen,
+            last_seen: self.last_seen,
+            last_with_person: self.last_with_person,
+            partners: self.partners,
+            undisputed: self.undisputed,
+            evidence: &self.evidence,
+        }
+    }
+}
+
+impl Link {
+    fn row(&self, (a, b): (i64, i64)) -> LinkRow<'_> {
+        let Link { asserted, probability, held, .. } = *self;
+        LinkRow { a, b, asserted, probability, held, evidence: &self.evidence }
+    }
+}
+
 impl From<&IdentifierRow<'_>> for Identifier {
     fn from(row: &IdentifierRow) -> Self {
         Identifier {
@@ -344,6 +356,9 @@ impl From<&IdentifierRow<'_>> for Identifier {
             aside: row.aside,
             first_seen: row.first_seen,
             last_seen: row.last_seen,
+            last_with_person: row.last_with_person,
+            partners: row.partners,
+            undisputed: row.undisputed,
             evidence: row.evidence.to_vec(),
         }
     }
@@ -361,8 +376,8 @@ pub fn added(facts: &[Fact]) -> Vec<(&Fact, i64)> {
     facts.iter().map(|fact| (fact, 1)).collect()
 }
 
-/// A graph that holds the counts of `seen` and nothing else; adds their identifiers to `touched`.
-fn observe(rules: &Rules, seen: &[(&Seen, i64)], touched: &mut BTreeSet<String>) -> Graph {
+/// A graph that holds the counts of `seen` and nothing else.
+fn observe(rules: &Rules, seen: &[(&Seen, i64)]) -> Graph {
     let mut graph = Graph::default();
     let mut observers = BTreeMap::new();
     for &(seen, times) in seen {
@@ -388,7 +403,6 @@ fn observe(rules: &Rules, seen: &[(&Seen, i64)], touched: &mut BTreeSet<String>)
             usable.iter().map(|text| &**text).collect()
         );
         assert!(usable.iter().all(|text| reference::by_strength(rules, texts[0], text).is_le()));
-        touched.extend(usable);
     }
     graph
 }

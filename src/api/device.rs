@@ -1,0 +1,61 @@
+//! Expiry of devices and contacts.
+
+use super::{Answer, required};
+use crate::error::Error;
+use crate::graph::Day;
+use crate::pg::expire as expiring;
+use crate::pg::transaction;
+use crate::source::seen_at;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+
+const EXAMPLE: &str = "a time, or leave it out for now()";
+
+/// A finite time in microseconds since 2000.
+fn finite(as_of: Option<TimestampWithTimeZone>) -> Result<i64, Error> {
+    let as_of = required(as_of, "as_of", EXAMPLE)?.into_inner();
+    match as_of {
+        i64::MIN | i64::MAX => {
+            Err(Error::Time { argument: "as_of", value: seen_at::timestamp_text(as_of) })
+        }
+        _ => Ok(as_of),
+    }
+}
+
+#[pg_extern(sql = "")]
+#[allow(clippy::type_complexity)]
+fn expire(
+    as_of: Option<TimestampWithTimeZone>,
+) -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(identifier, String),
+            name!(profile, Option<pgrx::Uuid>),
+            name!(last_seen, Option<TimestampWithTimeZone>),
+        ),
+    >,
+    ErrorReport,
+> {
+    let expired = expiring::expire(finite(as_of)?)?;
+    Ok(TableIterator::new(expired.into_iter().map(|e| {
+        let profile = (!e.profile.is_nil()).then(|| pgrx::Uuid::from_bytes(*e.profile.as_bytes()));
+        (e.identifier, profile, Some(midnight(e.last_seen)))
+    })))
+}
+
+#[pg_extern(sql = "")]
+fn expire_in_batches(
+    as_of: Option<TimestampWithTimeZone>,
+    fcinfo: pg_sys::FunctionCallInfo,
+) -> Answer<()> {
+    let as_of = finite(as_of)?;
+    let procedure = transaction::Procedure::connect(transaction::is_atomic(fcinfo));
+    Ok(expiring::expire_in_batches(as_of, &procedure)?)
+}
+
+/// The beginning of a day in UTC.
+fn midnight(day: Day) -> TimestampWithTimeZone {
+    TimestampWithTimeZone::try_from(seen_at::to_timestamp(day))
+        .unwrap_or_else(|_| unreachable!("days of evidence are in range"))
+}

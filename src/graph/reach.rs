@@ -1,0 +1,338 @@
+//! What of the stored graph must be at hand to decide about fresh counts: [`Graph::reach`].
+//!
+//! A profile that is *undisputed* (see [`super::lane`]) takes what changes nothing about it with
+//! only the touched identifiers and links loaded: the fast lane. Everything else loads all that
+//! hangs together with it, through what does not stand aside. An identifier that stands aside
+//! (blocked, expired, too common, a public device) is loaded with the touched links only as long
+//! as it stays aside: a kiosk may have a million links.
+
+use super::groups::find;
+use super::ledger::Pair;
+use super::rules::{Joins, Role, Rules};
+use super::solver::Reason;
+use super::store::{Extent, Graph, IdentifierRow, LinkRow, StoreError};
+use crate::error::Error;
+use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
+use std::hash::{Hash, Hasher};
+
+/// The tables, as far as they are looked up by key.
+pub trait Stored {
+    /// Shows each stored identifier of these canonical texts.
+    fn by_text(&mut self, texts: &[&str], each: &mut dyn FnMut(&IdentifierRow));
+
+    /// Shows each stored identifier of these ids.
+    fn by_id(&mut self, ids: &[i64], each: &mut dyn FnMut(&IdentifierRow));
+
+    /// Shows each stored link of any of these ids, maybe twice.
+    fn links_of(&mut self, ids: &[i64], each: &mut dyn FnMut(&LinkRow));
+
+    /// Shows those of these links that are stored.
+    fn links(&mut self, pairs: &[(i64, i64)], each: &mut dyn FnMut(&LinkRow));
+
+    /// Shows what is separated from any of these canonical texts, as pairs.
+    fn separations(&mut self, texts: &[&str], each: &mut dyn FnMut(&str, &str));
+}
+
+/// What keeps two writers apart: whoever changes what a key stands for holds its lock.
+pub type Key = u64;
+
+/// The key of everything in one profile.
+pub fn profile_key(profile: uuid::Uuid) -> Key {
+    // The lower half of a UUID of version 7 is random.
+    profile.as_u64_pair().1
+}
+
+/// The key of a stored identifier that is in no profile.
+pub fn identifier_key(id: i64) -> Key {
+    hash(id)
+}
+
+/// The key of an identifier that is not stored.
+pub fn text_key(text: &str) -> Key {
+    hash(text)
+}
+
+fn hash(value: impl Hash) -> Key {
+    let mut hasher = FxHasher::default();
+    value.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// The key of a stored row.
+pub fn row_key(row: &IdentifierRow) -> Key {
+    if row.profile.is_nil() { identifier_key(row.id) } else { profile_key(row.profile) }
+}
+
+impl Graph {
+    /// Loads what fresh counts and `wide` (canonical texts) can change: `wide` with all that hangs
+    /// together with it, counts where they change nothing else through the fast lane.
+    ///
+    /// All sightings must have been observed, and nothing loaded. Fails if settling would take more
+    /// than `limit_mb` megabytes.
+    pub fn reach(
+        &mut self,
+        rules: &Rules,
+        wide: &FxHashSet<String>,
+        limit_mb: i32,
+        stored: &mut impl Stored,
+    ) -> Result<(), Error> {
+        for text in wide {
+            let (type_name, value) = text.split_once(':').unwrap_or((text, ""));
+            let kind =
+                rules.type_index(type_name).ok_or_else(|| StoreError::UnknownType(text.clone()))?;
+            self.intern(rules, kind, value);
+        }
+        let fresh = self.ledger.net();
+        let mut touched = vec![false; self.len()];
+        for &(pair, _) in &fresh {
+            touched[pair.0 as usize] = true;
+            touched[pair.1 as usize] = true;
+        }
+        let mut is_wide = vec![false; self.len()];
+        for number in wide.iter().filter_map(|text| self.names.number(text)) {
+            touched[number as usize] = true;
+            is_wide[number as usize] = true;
+        }
+        let touched: Vec<u32> = (0..self.len() as u32).filter(|&n| touched[n as usize]).collect();
+        self.load_touched(rules, &touched, stored)?;
+        for &(pair, count) in &fresh {
+            if count < 0 {
+                // What is taken back may have been the first, the last or the only one.
+                is_wide[pair.0 as usize] = true;
+                is_wide[pair.1 as usize] = true;
+            }
+        }
+        self.widen_sets(rules, &touched, &fresh, &mut is_wide, stored)?;
+
+        let frontier: Vec<u32> =
+            touched.iter().copied().filter(|&n| is_wide[n as usize] && self.is_stored(n)).collect();
+        let mut links = FxHashSet::default();
+        self.load_touched_links(&fresh, &mut links, stored);
+        self.load_component(rules, frontier, &mut links, limit_mb, stored)?;
+        self.load_separations(stored);
+        Ok(())
+    }
+
+    /// The texts of all that has fresh counts.
+    pub fn touched(&mut self) -> Vec<String> {
+        let mut numbers: Vec<u32> =
+            self.ledger.net().into_iter().flat_map(|((a, b), _)| [a, b]).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers.into_iter().map(|number| self.text(number).to_owned()).collect()
+    }
+
+    fn is_stored(&self, number: u32) -> bool {
+        self.nodes[number as usize].id != 0
+    }
+
+    fn load_touched(
+        &mut self,
+        rules: &Rules,
+        touched: &[u32],
+        stored: &mut impl Stored,
+    ) -> Result<(), StoreError> {
+        let texts: Vec<String> = touched.iter().map(|&n| self.text(n).to_owned()).collect();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let mut result = Ok(());
+        stored.by_text(&texts, &mut |row| {
+            let loaded = self.load_identifier(rules, row).and_then(|number| {
+                self.nodes[number as usize].extent = Extent::Partial;
+                let device_type = self.device_type(number)?.map(str::to_owned);
+                self.device_types.extend(device_type.map(|name| (number, name)));
+                Ok(())
+            });
+            if let Err(error) = loaded {
+                result = Err(error);
+            }
+        });
+        result
+    }
+
+    /// Whether it takes no part as it is stored, whatever its links.
+    fn stands_aside(&self, rules: &Rules, number: u32) -> Result<bool, StoreError> {
+        Ok(match self.nodes[number as usize].aside {
+            None => false,
+            // Shared by the evidence, and not for being public: takes part until found out.
+            Some(Reason::Shared) => self.is_public(rules, number)?,
+            Some(_) => true,
+        })
+    }
+
+    /// Marks all of each set of identifiers that hang together by fresh counts, if one of it cannot
+    /// go by the fast lane.
+    fn widen_sets(
+        &self,
+        rules: &Rules,
+        touched: &[u32],
+        fresh: &[(Pair, i64)],
+        is_wide: &mut [bool],
+        stored: &mut impl Stored,
+    ) -> Result<(), StoreError> {
+        let mut aside = vec![false; self.len()];
+        for &number in touched {
+            aside[number as usize] = !is_wide[number as usize] && self.stands_aside(rules, number)?;
+        }
+        let mut parent: Vec<u32> = (0..self.len() as u32).collect();
+        let mut linked = vec![false; self.len()];
+        for &((a, b), _) in fresh {
+            if a != b && !aside[a as usize] && !aside[b as usize] {
+                let (x, y) = (find(&mut parent, a), find(&mut parent, b));
+                parent[x.max(y) as usize] = x.min(y);
+                linked[a as usize] = true;
+                linked[b as usize] = true;
+            }
+        }
+        let new: Vec<&str> =
+            touched.iter().filter(|&&n| !self.is_stored(n)).map(|&n| self.text(n)).collect();
+        let mut separated = FxHashSet::default();
+        stored.separations(&new, &mut |a, b| {
+            separated.extend([a, b].into_iter().filter_map(|text| self.names.number(text)));
+        });
+        // The profile that a set is in, if any, and whether the set must be wide.
+        let mut sets: FxHashMap<u32, (uuid::Uuid, bool)> = FxHashMap::default();
+        for &number in touched.iter().filter(|&&n| !aside[n as usize]) {
+            let node = &self.nodes[number as usize];
+            let (profile, wide) = sets.entry(find(&mut parent, number)).or_default();
+            *wide |= is_wide[number as usize] || separated.contains(&number);
+            if self.is_stored(number) {
+                *wide |= !node.undisputed || (!profile.is_nil() && *profile != node.profile);
+                *profile = node.profile;
+            }
+        }
+        for &number in touched.iter().filter(|&&n| !aside[n as usize]) {
+            let (profile, wide) = sets[&find(&mut parent, number)];
+            let kind = rules.type_of(self.nodes[number as usize].type_index);
+            let silent = self.is_stored(number) || self.joins_silently(rules, number);
+            // Without a stored one there is nothing to load.
+            if wide || (!profile.is_nil() && (!silent || kind.joins == Joins::Never)) {
+                sets.entry(find(&mut parent, number)).and_modify(|set| set.1 = true);
+            }
+        }
+        for &number in touched.iter().filter(|&&n| !aside[n as usize]) {
+            is_wide[number as usize] |= sets[&find(&mut parent, number)].1;
+        }
+        Ok(())
+    }
+
+    /// Whether a new identifier may come to a profile without anything being decided anew: it says
+    /// nothing about a person, and nothing limits how many there are.
+    fn joins_silently(&self, rules: &Rules, number: u32) -> bool {
+        let node = &self.nodes[number as usize];
+        matches!(node.role, Role::Device | Role::Record)
+            && rules.type_of(node.type_index).max_per_profile.is_none()
+    }
+
+    /// Loads the stored links that have fresh counts.
+    fn load_touched_links(
+        &mut self,
+        fresh: &[(Pair, i64)],
+        links: &mut FxHashSet<(i64, i64)>,
+        stored: &mut impl Stored,
+    ) {
+        let id = |number: u32| self.nodes[number as usize].id;
+        let both_stored =
+            |&((a, b), _): &(Pair, i64)| (a != b && id(a) != 0 && id(b) != 0).then(|| (id(a), id(b)));
+        let mut pairs: Vec<(i64, i64)> = fresh.iter().filter_map(both_stored).collect();
+        stored.links(&pairs, &mut |row| {
+            links.insert((row.a, row.b));
+            self.load_link(row);
+        });
+        // A change of priorities may have left the other direction.
+        pairs.retain(|pair| !links.contains(pair));
+        pairs.iter_mut().for_each(|pair| *pair = (pair.1, pair.0));
+        stored.links(&pairs, &mut |row| {
+            links.insert((row.a, row.b));
+            self.load_link(row);
+        });
+    }
+
+    /// Loads all that hangs together with `frontier`. What stands aside is loaded but not passed
+    /// through.
+    fn load_component(
+        &mut self,
+        rules: &Rules,
+        mut frontier: Vec<u32>,
+        links: &mut FxHashSet<(i64, i64)>,
+        limit_mb: i32,
+        stored: &mut impl Stored,
+    ) -> Result<(), Error> {
+        for &number in &frontier {
+            self.nodes[number as usize].extent = Extent::Whole;
+        }
+        while !frontier.is_empty() {
+            let ids: Vec<i64> = frontier.iter().map(|&n| self.nodes[n as usize].id).collect();
+            let mut ends = Vec::new();
+            let mut found: Vec<((i64, i64), bool, Option<f64>, Option<Reason>, Vec<u8>)> = Vec::new();
+            stored.links_of(&ids, &mut |row| {
+                if links.insert((row.a, row.b)) {
+                    let LinkRow { asserted, probability, held, .. } = *row;
+                    found.push(((row.a, row.b), asserted, probability, held, row.evidence.to_vec()));
+                }
+                ends.extend([row.a, row.b]);
+            });
+            ends.sort_unstable();
+            ends.dedup();
+            frontier.clear();
+            let known: Vec<u32> = ends.iter().filter_map(|id| self.by_stored_id(*id)).collect();
+            for number in known {
+                let partial = self.nodes[number as usize].extent == Extent::Partial;
+                if partial && !self.stands_aside(rules, number)? {
+                    self.nodes[number as usize].extent = Extent::Whole;
+                    frontier.push(number);
+                }
+            }
+            let new: Vec<i64> =
+                ends.iter().copied().filter(|id| self.by_stored_id(*id).is_none()).collect();
+            let mut result = Ok(());
+            stored.by_id(&new, &mut |row| {
+                let reached = self.load_identifier(rules, row).and_then(|number| {
+                    let aside = self.stands_aside(rules, number)?;
+                    let node = &mut self.nodes[number as usize];
+                    node.extent = if aside { Extent::Boundary } else { Extent::Whole };
+                    if !aside {
+                        frontier.push(number);
+                    }
+                    Ok(())
+                });
+                if let Err(error) = reached {
+                    result = Err(error);
+                }
+            });
+            result?;
+            for ((a, b), asserted, probability, held, evidence) in &found {
+                let (asserted, probability, held) = (*asserted, *probability, *held);
+                self.load_link(&LinkRow { a: *a, b: *b, asserted, probability, held, evidence });
+            }
+            self.check_memory(limit_mb)?;
+        }
+        Ok(())
+    }
+
+    /// Loads the separations among what is loaded whole. (One with an identifier of a profile that
+    /// goes by the fast lane changes nothing: the two are in different profiles, and stay there.)
+    fn load_separations(&mut self, stored: &mut impl Stored) {
+        let whole = (0..self.len() as u32).filter(|&n| self.nodes[n as usize].extent == Extent::Whole);
+        let texts: Vec<String> = whole.map(|n| self.text(n).to_owned()).collect();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        stored.separations(&texts, &mut |a, b| self.separate(a, b));
+    }
+
+    /// The keys of all that a decision may change or rests on.
+    pub fn keys(&self) -> Vec<Key> {
+        let mut keys: Vec<Key> = (0..self.len() as u32)
+            .filter(|&number| self.nodes[number as usize].extent != Extent::Boundary)
+            .map(|number| {
+                let node = &self.nodes[number as usize];
+                match node.id {
+                    0 => text_key(self.text(number)),
+                    id if node.profile.is_nil() => identifier_key(id),
+                    _ => profile_key(node.profile),
+                }
+            })
+            .collect();
+        keys.sort_unstable();
+        keys.dedup();
+        keys
+    }
+}

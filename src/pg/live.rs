@@ -1,0 +1,64 @@
+//! The live path: fresh counts into the graph, within the writer's transaction and under any number
+//! of other writers.
+//!
+//! Look up what is touched, lock it, read it again, decide, write. What is decided rests on nothing
+//! that is not locked; if more turns out to be needed, it is locked too and all is read again.
+
+use super::configuration::Configuration;
+use super::lock::Locks;
+use super::tables::Tables;
+use super::{settings, transaction, write};
+use crate::error::Error;
+use crate::graph::{Changes, Graph, Settled};
+use rustc_hash::FxHashSet;
+use uuid::Uuid;
+
+/// Brings what `observe` counts in a new graph into the stored one, and decides anew about `wide`
+/// (canonical texts). Returns what has changed; `None` if there was nothing to do.
+///
+/// `many`: there is more to come in this transaction than locks can be taken for. `observe` may be
+/// called again, and must then count the same.
+pub fn apply(
+    configuration: &Configuration,
+    mut wide: FxHashSet<String>,
+    many: bool,
+    observe: &mut dyn FnMut() -> Graph,
+) -> Result<Option<Box<Changes>>, Error> {
+    transaction::refuse_if_read_only();
+    let Configuration { rules, words, .. } = configuration;
+    let limit_mb = settings::graph_memory_mb();
+    let mut graph = observe();
+    let mut touched = graph.touched();
+    touched.extend(wide.iter().cloned());
+    if touched.is_empty() {
+        return Ok(None);
+    }
+    let mut tables = Tables::open(words);
+    let mut locks = if many { Locks::by_turn() } else { Locks::default() };
+    locks.acquire(&transaction::with_latest_snapshot(|| tables.keys(&touched)));
+    loop {
+        tables.forget();
+        let missing = transaction::with_latest_snapshot(|| {
+            graph.reach(rules, &wide, limit_mb, &mut tables)?;
+            let keys = graph.keys();
+            Ok::<_, Error>((!locks.cover(&keys)).then_some(keys))
+        })?;
+        if let Some(keys) = missing {
+            locks.acquire(&keys);
+        } else {
+            graph.check_memory(limit_mb)?;
+            let settled = transaction::with_latest_snapshot(|| {
+                let former = |graph: &Graph| tables.former(graph);
+                graph.settle(rules, former, Uuid::now_v7, &mut transaction::check_for_cancel)
+            })?;
+            match settled {
+                Settled::Changes(mut changes) => {
+                    transaction::with_latest_snapshot(|| write::write(&mut changes, &mut tables));
+                    return Ok(Some(changes));
+                }
+                Settled::Wider(texts) => wide.extend(texts),
+            }
+        }
+        graph = observe();
+    }
+}

@@ -1,0 +1,307 @@
+//! The queue: writers append what their statements changed, and one session at a time brings it
+//! into the graph, in the order in which it was appended.
+//!
+//! A row is taken back after it was added: whoever takes it back has seen it committed, and so
+//! appends later. That is why there is one consumer, and why it goes by the number of an entry.
+
+use super::configuration::{self, Configuration};
+use super::observe;
+use super::progress::{self, Phase};
+use super::source::{self, Source};
+use super::table::{Place, Table, Value};
+use super::transaction::{self, Failure, PinnedSettings, Procedure, guarded};
+use super::watch::Watched;
+use super::{backfill, lock, settings, spi, worker, write};
+use crate::error::Error;
+use crate::source::batch::Batch;
+use pgrx::{JsonB, pg_sys};
+use rustc_hash::FxHashMap;
+use serde_json::{Map, Value as Json};
+use std::rc::Rc;
+
+/// Bytes at which an entry ends: it should fit into a page.
+const ENTRY_BYTES: usize = 6000;
+
+/// How often a row that fails is tried before it is set aside.
+const ATTEMPTS: i32 = 3;
+
+/// Appends rows of a source.
+pub fn append(watched: &Watched, batch: &Batch) {
+    let rows = batch.len();
+    let mut queue = Table::open("queue");
+    let mut first = 0;
+    while first < rows {
+        // Most statements bring few rows, which fit; of many, a piece that is about as long.
+        let (mut end, mut content) = (rows, batch.pack(watched.width(), first..rows, watched.shape));
+        if content.len() > ENTRY_BYTES {
+            let fitting = (rows - first) * ENTRY_BYTES / content.len();
+            end = first + fitting.clamp(1, rows - first);
+            content = batch.pack(watched.width(), first..end, watched.shape);
+        }
+        insert(&mut queue, watched.source.number, end - first, &content);
+        first = end;
+    }
+}
+
+/// Appends that all rows of a keyed source are gone.
+pub fn append_emptied(source: &Source) {
+    insert(&mut Table::open("queue"), source.number, 1, &[]);
+}
+
+fn insert(queue: &mut Table, source: u32, rows: usize, content: &[u8]) {
+    queue.insert(&[
+        Value::Int8(write::next_number("queue_id")),
+        Value::Int4(source as i32),
+        Value::Int8(transaction::now()),
+        Value::Int4(rows as i32),
+        Value::Bytea(content),
+    ]);
+}
+
+/// Notes that rows of a source could not even be queued.
+pub fn set_aside(source: &Source, error: &Error) {
+    let failure = Failure { code: super::error::sqlstate(error), message: error.to_string() };
+    dead_letter(source.number, &failure, None, None);
+}
+
+fn dead_letter(source: u32, failure: &Failure, row: Option<Map<String, Json>>, content: Option<&[u8]>) {
+    spi::run(
+        "INSERT INTO identity_resolve.dead_letter (source, error, sqlstate, attempts, row, content)
+         VALUES ($1, $2, $3, $4, $5, $6)",
+        &[
+            (source as i32).into(),
+            failure.message.as_str().into(),
+            failure.sqlstate().into(),
+            ATTEMPTS.into(),
+            row.map(|row| JsonB(Json::Object(row))).into(),
+            content.map(<[u8]>::to_vec).into(),
+        ],
+    );
+}
+
+/// Brings all that is queued now into the graph, some thousand rows at a time.
+pub fn drain(procedure: &Procedure) -> Result<(), Error> {
+    transaction::refuse_if_read_only();
+    let pinned = PinnedSettings::pin();
+    progress::end();
+    let last = transaction::with_snapshot(last_entry);
+    while drain_up_to(last, settings::queue_batch())? > 0 {
+        if procedure.may_commit() {
+            procedure.commit();
+            pinned.renew();
+        }
+    }
+    Ok(())
+}
+
+/// Brings some `rows` rows into the graph, in one transaction with their removal from the queue.
+/// Returns how many; 0 when nothing is left.
+pub fn drain_batch(rows: usize) -> Result<usize, Error> {
+    drain_up_to(i64::MAX, rows)
+}
+
+/// Brings all that a source has queued into the graph, and what was queued before it.
+pub fn drain_source(source: &Source) -> Result<(), Error> {
+    let last = transaction::with_snapshot(|| {
+        spi::one(
+            "SELECT max(id) FROM identity_resolve.queue WHERE source = $1",
+            &[(source.number as i32).into()],
+            |row| row.int8(0),
+        )
+    });
+    let last = last.flatten().unwrap_or_default();
+    while drain_up_to(last, settings::queue_batch())? > 0 {}
+    Ok(())
+}
+
+fn last_entry() -> i64 {
+    let last = spi::one("SELECT max(id) FROM identity_resolve.queue", &[], |row| row.int8(0));
+    last.flatten().unwrap_or_default()
+}
+
+fn drain_up_to(last: i64, rows: usize) -> Result<usize, Error> {
+    transaction::refuse_if_read_only();
+    lock::become_consumer();
+    let configuration = configuration::current()?;
+    let entries = transaction::with_latest_snapshot(|| entries(last, rows));
+    if entries.is_empty() {
+        progress::end();
+        return Ok(0);
+    }
+    if !progress::is_active() {
+        progress::begin();
+        let backlog = spi::one("SELECT sum(rows) FROM identity_resolve.queue", &[], |row| row.int8(0));
+        progress::phase(Phase::Draining, backlog.flatten().unwrap_or_default(), 0);
+    }
+    let taken = entries.iter().map(|entry| entry.rows).sum();
+    consume(&configuration, &entries)?;
+    let mut queue = Table::open("queue");
+    entries.iter().for_each(|entry| queue.delete(entry.place));
+    drop(queue);
+    worker::note_drained(taken);
+    progress::advance(taken as i64);
+    Ok(taken)
+}
+
+/// A row of the table `queue`.
+struct Entry {
+    place: Place,
+    source: u32,
+    rows: usize,
+    content: Vec<u8>,
+}
+
+impl Entry {
+    /// Whether it says that its source was emptied.
+    fn says_emptied(&self) -> bool {
+        self.content.is_empty()
+    }
+}
+
+/// The first entries, of some `rows` rows together. One that empties a source stands alone.
+fn entries(last: i64, rows: usize) -> Vec<Entry> {
+    let mut counted = 0;
+    let heads = spi::all(
+        "SELECT id, rows FROM identity_resolve.queue WHERE id <= $1 ORDER BY id LIMIT $2",
+        &[last.into(), (rows.max(1) as i64).into()],
+        |row| (row.int8(0).unwrap_or_default(), row.int4(1).unwrap_or_default() as usize),
+    );
+    let end = heads.iter().position(|&(_, of_entry)| {
+        counted += of_entry;
+        counted >= rows
+    });
+    let Some(&(last, _)) = heads.get(end.unwrap_or(heads.len().saturating_sub(1))) else {
+        return Vec::new();
+    };
+    let mut entries = spi::all(
+        "SELECT ctid, source, rows, content FROM identity_resolve.queue WHERE id <= $1 ORDER BY id",
+        &[last.into()],
+        |row| Entry {
+            place: row.place(0),
+            source: row.int4(1).unwrap_or_default() as u32,
+            rows: row.int4(2).unwrap_or_default() as usize,
+            content: row.bytes(3).unwrap_or_default().to_vec(),
+        },
+    );
+    if let Some(emptied) = entries.iter().position(Entry::says_emptied) {
+        entries.truncate(emptied.max(1));
+    }
+    entries
+}
+
+fn consume(configuration: &Configuration, entries: &[Entry]) -> Result<(), Error> {
+    if entries[0].says_emptied() {
+        let source = source::of_number(entries[0].source)?;
+        return source.map_or(Ok(()), |source| backfill::retract(&[source]));
+    }
+    let mut sources: FxHashMap<u32, Option<Rc<Watched>>> = FxHashMap::default();
+    for entry in entries {
+        if !sources.contains_key(&entry.source) {
+            sources.insert(entry.source, configuration.watched_source(entry.source)?);
+        }
+    }
+    // A source that was detached takes its rows along.
+    let letter = |entry| {
+        let Entry { source, content, .. }: &Entry = entry;
+        let watched = sources.get(source)?.as_deref()?;
+        Some(Letter { watched, packed: content })
+    };
+    let letters: Vec<Letter> = entries.iter().filter_map(letter).collect();
+    consume_or_set_aside(configuration, &letters)
+}
+
+/// Queued rows of a source.
+#[derive(Clone, Copy)]
+struct Letter<'a> {
+    watched: &'a Watched,
+    packed: &'a [u8],
+}
+
+impl Letter<'_> {
+    fn unpack_into(&self, batch: &mut Batch) -> Result<(), Error> {
+        let Watched { source, shape, .. } = self.watched;
+        let unreadable = |cause: String| Error::QueuedRow { relation: source.name.clone(), cause };
+        let packed_shape =
+            Batch::packed_shape(self.packed).map_err(|bad| unreadable(bad.to_string()))?;
+        if packed_shape != *shape {
+            return Err(unreadable("they were queued under another mapping".into()));
+        }
+        batch.unpack(self.watched.width(), self.packed).map_err(|bad| unreadable(bad.to_string()))
+    }
+}
+
+/// Brings queued rows into the graph. If that fails because of the rows, each half is tried for
+/// itself, and what fails alone is set aside.
+fn consume_or_set_aside(configuration: &Configuration, letters: &[Letter]) -> Result<(), Error> {
+    let Err(failure) = guarded(|| apply(configuration, letters)) else { return Ok(()) };
+    if !failure.is_about_data() {
+        return Err(Error::Consumption { sqlstate: failure.code as i32, message: failure.message });
+    }
+    if letters.len() > 1 {
+        let (early, late) = letters.split_at(letters.len() / 2);
+        consume_or_set_aside(configuration, early)?;
+        return consume_or_set_aside(configuration, late);
+    }
+    let Some(&letter) = letters.first() else { return Ok(()) };
+    let mut batch = Batch::default();
+    let readable = letter.unpack_into(&mut batch).is_ok();
+    if readable && batch.len() > 1 {
+        let width = letter.watched.width();
+        let rows: Vec<Vec<u8>> =
+            (0..batch.len()).map(|row| batch.pack(width, row..row + 1, letter.watched.shape)).collect();
+        let letters: Vec<Letter> = rows.iter().map(|packed| Letter { packed, ..letter }).collect();
+        return consume_or_set_aside(configuration, &letters);
+    }
+    for _ in 1..ATTEMPTS {
+        if guarded(|| apply(configuration, letters)).is_ok() {
+            return Ok(());
+        }
+    }
+    let row = readable.then(|| {
+        let names = letter.watched.rows.columns.iter().cloned();
+        let values = batch.rows(letter.watched.width()).flat_map(|row| {
+            (0..letter.watched.width())
+                .map(move |column| row.value(column).map_or(Json::Null, |value| value.into()))
+        });
+        names.zip(values).collect()
+    });
+    dead_letter(letter.watched.source.number, &failure, row, Some(letter.packed));
+    Ok(())
+}
+
+fn apply(configuration: &Configuration, letters: &[Letter]) -> Result<(), Error> {
+    let mut batches: Vec<(&Watched, Batch)> = Vec::new();
+    for letter in letters {
+        let known = batches.iter_mut().find(|(watched, _)| std::ptr::eq(*watched, letter.watched));
+        match known {
+            Some((_, batch)) => letter.unpack_into(batch)?,
+            None => {
+                let mut batch = Batch::default();
+                letter.unpack_into(&mut batch)?;
+                batches.push((letter.watched, batch));
+            }
+        }
+    }
+    let batches: Vec<(&Watched, &Batch)> =
+        batches.iter().map(|(watched, batch)| (*watched, batch)).collect();
+    observe::apply(configuration, &batches, letters.len() > 1)
+}
+
+/// Where the entries of a source that the active snapshot shows stand.
+pub fn places(source: &Source) -> Vec<Place> {
+    spi::all(
+        "SELECT ctid FROM identity_resolve.queue WHERE source = $1",
+        &[(source.number as i32).into()],
+        |row| row.place(0),
+    )
+}
+
+/// Removes entries, of which this session is the consumer.
+pub fn remove(places: &[Place]) {
+    if !places.is_empty() {
+        let mut queue = Table::open("queue");
+        places.iter().for_each(|&place| queue.delete(place));
+        // SAFETY: makes what was deleted invisible to the transaction's next command.
+        unsafe { pg_sys::CommandCounterIncrement() };
+    }
+}
