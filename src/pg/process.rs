@@ -109,18 +109,18 @@ fn try_lock(database: pg_sys::Oid, class: pg_sys::Oid, object: pg_sys::Oid, mode
     acquire(&tag, mode, false)
 }
 
-/// The number of the advisory lock that a database's worker holds.
-const WORKER_LOCK: u64 = 0x6964_7265_736f_6c76;
+/// Tells the lock of a database's worker from the advisory locks that users take, and from those in
+/// `lock.rs`.
+const WORKER_SPACE: u16 = 0x6975;
 
-/// Makes this process the only worker of its database; false if there is one.
+/// Makes this process the only worker of its database, until it ends; false if there is one.
 pub fn try_be_the_worker() -> bool {
     let tag = pg_sys::LOCKTAG {
         // SAFETY: a variable of this process.
         locktag_field1: unsafe { pg_sys::MyDatabaseId }.to_u32(),
-        locktag_field2: (WORKER_LOCK >> 32) as u32,
-        locktag_field3: WORKER_LOCK as u32,
-        // As pg_advisory_lock(bigint) has it.
-        locktag_field4: 1,
+        locktag_field2: 0,
+        locktag_field3: 0,
+        locktag_field4: WORKER_SPACE,
         locktag_type: pg_sys::LockTagType::LOCKTAG_ADVISORY as u8,
         locktag_lockmethodid: pg_sys::USER_LOCKMETHOD as u8,
     };

@@ -172,11 +172,11 @@ fn mode_for(name: &str, relation: &Relation) -> Result<Mode, Error> {
 /// Makes the triggers of modes trigger and queue, on all tables of a source that lack them.
 pub fn make_triggers(oid: pg_sys::Oid, keyed: bool) {
     for table in watch::tree(oid) {
-        lock::keep_writers_from(table);
-        let has: Vec<String> = triggers(table);
+        let has = triggers(table);
         let name = relation(table).map_or_else(|_| String::new(), |relation| relation.name);
         let wanted = TRIGGERS.iter().filter(|trigger| keyed || !trigger.of_keyed_only);
         for trigger in wanted.filter(|trigger| !has.iter().any(|known| known == trigger.name)) {
+            lock::keep_writers_from(table);
             let Trigger { name: trigger_name, event, rows, .. } = trigger;
             spi::run(
                 &format!(

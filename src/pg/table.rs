@@ -109,8 +109,9 @@ impl Table {
                 pg_sys::CurrentMemoryContext,
                 c"identity_resolve row".as_ptr(),
                 0,
-                1024,
-                1 << 20,
+                // Contexts of these sizes are kept by PostgreSQL for reuse.
+                pg_sys::ALLOCSET_DEFAULT_INITSIZE as usize,
+                pg_sys::ALLOCSET_DEFAULT_MAXSIZE as usize,
             );
             let slot = || pg_sys::table_slot_create(relation, ptr::null_mut());
             Table { relation, estate, result, new: slot(), old: slot(), scratch }

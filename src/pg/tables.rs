@@ -67,8 +67,8 @@ pub struct Tables {
     words: Words,
     identifier: Table,
     link: Table,
-    separation: Table,
     /// Opened when first needed.
+    separation: Option<Table>,
     former: Option<Table>,
     /// Where the rows that were found stand.
     identifiers: FxHashMap<i64, Place>,
@@ -82,7 +82,7 @@ impl Tables {
             words: words.clone(),
             identifier: Table::open("identifier"),
             link: Table::open("link"),
-            separation: Table::open("separation"),
+            separation: None,
             former: None,
             identifiers: FxHashMap::default(),
             links: FxHashMap::default(),
@@ -235,13 +235,17 @@ impl Stored for Tables {
     }
 
     fn separations(&mut self, texts: &[&str], each: &mut dyn FnMut(&str, &str)) {
-        if self.separation.is_empty() {
+        if texts.is_empty() {
+            return;
+        }
+        let separation = self.separation.get_or_insert_with(|| Table::open("separation"));
+        if separation.is_empty() {
             return;
         }
         let now = transaction::now();
         for columns in [A_B, B] {
             let texts = texts.iter().map(|&text| [Value::Text(text), Value::Null]);
-            self.separation.find(columns, texts, |row, _| {
+            separation.find(columns, texts, |row, _| {
                 let ended = row.int8(5).is_some_and(|until| until <= now);
                 if let (Some(a), Some(b), false) = (row.text(0), row.text(1), ended) {
                     each(a, b);

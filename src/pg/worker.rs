@@ -51,7 +51,7 @@ pub fn run(database: pg_sys::Oid) {
     // SAFETY: once, in a background process; as the cluster's first superuser.
     unsafe { pg_sys::BackgroundWorkerInitializeConnectionByOid(database, pg_sys::Oid::INVALID, 0) };
     pin_settings();
-    process::report(Activity::Running, "starting");
+    process::report(Activity::Running, "looking for work");
     let name = match transact(|| Ok(process::try_be_the_worker().then(database_name))) {
         Ok(Some(Some(name))) => name,
         Ok(_) => return,
@@ -92,6 +92,8 @@ struct Worker {
     database: String,
     /// Rows drained so far.
     drained: usize,
+    /// Whether the last batch found rows: the next one ends what is reported of it.
+    is_draining: bool,
     sweep: Option<Sweep>,
     /// Identifiers that this sweep has expired so far.
     expired: usize,
@@ -121,12 +123,12 @@ impl Worker {
         let due = match transact(|| Ok(Due::look())) {
             Ok(Some(due)) => due,
             Ok(None) => return Round::Over,
-            Err(failure) => {
-                rest_after(&failure, &self.database);
-                return Round::Over;
-            }
+            Err(failure) => return self.note_failure(&failure, DRAIN_FAILED),
         };
-        let drained = if due.drain { self.drain(due.has_failed) } else { Round::Idle };
+        let drained = match due.drain && (due.is_queue_filled || due.has_failed || self.is_draining) {
+            true => self.drain(due.has_failed),
+            false => Round::Idle,
+        };
         let expired = match drained {
             Round::Over => Round::Over,
             _ if due.expire || self.sweep.is_some() => self.expire(),
@@ -142,7 +144,9 @@ impl Worker {
     fn drain(&mut self, has_failed: bool) -> Round {
         self.turn_to(Duty::Drain);
         report("draining the queue", self.drained, "rows");
-        match transact(|| drain_batch(has_failed)) {
+        let rows = transact(|| drain_batch(has_failed));
+        self.is_draining = matches!(rows, Ok(Some(1..)));
+        match rows {
             Ok(Some(0)) => Round::Idle,
             Ok(Some(rows)) => {
                 self.drained += rows;
@@ -222,27 +226,30 @@ struct Due {
     expire: bool,
     /// Whether the last attempt to drain failed.
     has_failed: bool,
+    is_queue_filled: bool,
 }
 
 impl Due {
     fn look() -> Due {
+        // The first row by its number: a scan of the table would wade through what was drained.
         let read = spi::one(
             "SELECT coalesce(r.retry_at <= now(), true),
                     $1 > 0 AND coalesce(r.expiry_retry_at <= now(), true)
                         AND coalesce(r.last_expiry <= now() - make_interval(secs => $1), true),
                     r.failures > 0,
-                    coalesce(r.last_run <= now() - interval '1 minute', true)
-             FROM identity_resolve.worker_run AS r",
+                    coalesce(r.last_run <= now() - interval '1 minute', true),
+                    (SELECT q.id FROM identity_resolve.queue AS q ORDER BY q.id LIMIT 1) IS NOT NULL
+             FROM (SELECT) AS one_row
+             LEFT JOIN identity_resolve.worker_run AS r ON true",
             &[EXPIRE_INTERVAL.get().into()],
             |row| std::array::from_fn(|column| row.bool(column).unwrap_or_default()),
         );
-        let [drain, expire, has_failed, is_quiet] =
-            read.unwrap_or([true, EXPIRE_INTERVAL.get() > 0, false, true]);
+        let [drain, expire, has_failed, is_quiet, is_queue_filled] = read.unwrap_or_default();
         if is_quiet {
             // A sign of life; more often would be a write that nobody needs.
             update("last_run = now()", &[]);
         }
-        Due { drain, expire, has_failed }
+        Due { drain, expire, has_failed, is_queue_filled }
     }
 }
 

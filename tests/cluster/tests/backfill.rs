@@ -375,7 +375,7 @@ fn old_snapshots_are_not_built_upon() {
         ))
         .unwrap();
         database.run(&identify(r#"{"email": "a@example.com", "cookie": "c"}"#));
-        let late = old.batch_execute(&identify(r#"{"loyalty_card": "0", "email": "a@example.com"}"#));
+        let late = old.batch_execute(&identify(r#"{"loyalty_card": "2", "email": "a@example.com"}"#));
         assert_eq!(error_code(&late), "40001");
     }
     let mut client = database.connect();

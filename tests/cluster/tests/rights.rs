@@ -38,7 +38,7 @@ fn an_application_needs_two_grants() {
     for denied in [
         "SELECT count(*) FROM identity_resolve.identifier",
         "SELECT count(*) FROM identity_resolve.profiles",
-        "INSERT INTO identity_resolve.identifier VALUES (1, 'login:x', NULL, 'member', NULL, NULL, '')",
+        "INSERT INTO identity_resolve.identifier VALUES (1, 'login:x', NULL, 'member', NULL, NULL, NULL, 0, false, '')",
         "SELECT nextval('identity_resolve.identifier_id')",
         "CALL identity_resolve.backfill()",
         "SELECT identity_resolve.running()",

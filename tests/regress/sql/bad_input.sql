@@ -315,7 +315,7 @@ SELECT attempt($$SELECT identity_resolve.identify('{"login": "ann"}')$$);
 ROLLBACK;
 -- 73. Evidence that is none: whatever reads it says so, and no other is disturbed.
 UPDATE identity_resolve.link SET evidence = '\xffffff' WHERE b = (SELECT id FROM identity_resolve.identifier WHERE identifier = 'email:ann@example.com');
-SELECT attempt($$SELECT identity_resolve.identify('{"email": "ann@example.com"}', '2025-03-01')$$);
+SELECT attempt($$SELECT identity_resolve.identify('{"customer_number": "1", "email": "ann@example.com"}', '2025-03-01')$$);
 SELECT attempt($$CALL identity_resolve.backfill()$$);
 SELECT attempt($$SELECT sum(weight) FROM identity_resolve.links$$);
 SELECT attempt($$SELECT left(identity_resolve.identify('{"login": "other"}', '2025-03-01')::text, 0)$$);
