@@ -17,7 +17,7 @@
 //!   refused; what holds no person or contact is never refused either.
 
 use super::groups::find;
-use super::rules::Joins;
+use super::rules::{Joins, Rules};
 use super::solver::{self, Kind, Node, Solution};
 use super::store::{Extent, Graph, StoreError};
 use rustc_hash::FxHashMap;
@@ -117,12 +117,29 @@ impl Graph {
     /// the fast lane, or what stood aside no longer does.
     pub(super) fn must_widen(
         &self,
+        rules: &Rules,
         nodes: &[Node],
         links: &[solver::Link],
         solution: &Solution,
     ) -> Result<Vec<u32>, StoreError> {
         let mut wider = Vec::new();
         let lane = |number: u32| self.nodes[number as usize].extent == Extent::Partial;
+        if !self.nodes.iter().any(|node| node.extent == Extent::Partial) {
+            return Ok(wider);
+        }
+        // What comes to a profile in the lane must do so silently.
+        let in_lane = |number: &u32| lane(*number) && nodes[*number as usize].aside.is_none();
+        let of_group: FxHashMap<u32, u32> = (0..self.nodes.len() as u32)
+            .filter(in_lane)
+            .map(|number| (solution.group[number as usize], number))
+            .collect();
+        for number in (0..self.nodes.len() as u32).filter(|&number| !lane(number)) {
+            if let Some(&member) = of_group.get(&solution.group[number as usize])
+                && (!self.joins_silently(rules, number) || self.separated_elsewhere.contains(&number))
+            {
+                wider.push(member);
+            }
+        }
         for number in (0..self.nodes.len() as u32).filter(|&number| lane(number)) {
             let (before, now) = (&self.nodes[number as usize], &nodes[number as usize]);
             let stays = solution.aside[number as usize] == before.aside && now.aside == before.aside;
@@ -134,10 +151,10 @@ impl Graph {
         for (link, held) in links.iter().zip(&solution.held) {
             let ends = [link.a, link.b];
             let aside = ends.iter().any(|&end| nodes[end as usize].aside.is_some());
-            let in_lane = ends.iter().any(|&end| lane(end) && nodes[end as usize].aside.is_none());
-            // A new end that stands aside (a public device) may come by the lane.
-            if in_lane && !aside && held.is_some() {
-                wider.extend(ends.into_iter().filter(|&end| lane(end)));
+            // A link to what stands aside is held, and disputes nothing.
+            if held.is_some() && !aside {
+                let groups = ends.map(|end| solution.group[end as usize]);
+                wider.extend(groups.iter().filter_map(|group| of_group.get(group)));
             }
         }
         Ok(wider)

@@ -14,6 +14,7 @@ use super::store::{Extent, Graph, IdentifierRow, LinkRow, StoreError};
 use crate::error::Error;
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 use std::hash::{Hash, Hasher};
+use uuid::Uuid;
 
 /// The tables, as far as they are looked up by key.
 pub trait Stored {
@@ -37,30 +38,17 @@ pub trait Stored {
 pub type Key = u64;
 
 /// The key of everything in one profile.
-pub fn profile_key(profile: uuid::Uuid) -> Key {
+fn profile_key(profile: Uuid) -> Key {
     // The lower half of a UUID of version 7 is random.
     profile.as_u64_pair().1
 }
 
-/// The key of a stored identifier that is in no profile.
-pub fn identifier_key(id: i64) -> Key {
-    hash(id)
-}
-
-/// The key of an identifier that is not stored.
-pub fn text_key(text: &str) -> Key {
-    hash(text)
-}
-
-fn hash(value: impl Hash) -> Key {
+/// The key of an identifier that is in no profile: by its number, or, of one that is not stored, by
+/// its text.
+fn identifier_key(name: impl Hash) -> Key {
     let mut hasher = FxHasher::default();
-    value.hash(&mut hasher);
+    name.hash(&mut hasher);
     hasher.finish()
-}
-
-/// The key of a stored row.
-pub fn row_key(row: &IdentifierRow) -> Key {
-    if row.profile.is_nil() { identifier_key(row.id) } else { profile_key(row.profile) }
 }
 
 impl Graph {
@@ -93,7 +81,9 @@ impl Graph {
             touched[number as usize] = true;
             is_wide[number as usize] = true;
         }
-        let touched: Vec<u32> = (0..self.len() as u32).filter(|&n| touched[n as usize]).collect();
+        let mut touched: Vec<u32> = (0..self.len() as u32).filter(|&n| touched[n as usize]).collect();
+        // Neighbours in an index are looked up one after the other.
+        touched.sort_unstable_by(|&x, &y| self.text(x).cmp(self.text(y)));
         self.load_touched(rules, &touched, stored)?;
         for &(pair, count) in &fresh {
             if count < 0 {
@@ -102,7 +92,7 @@ impl Graph {
                 is_wide[pair.1 as usize] = true;
             }
         }
-        self.widen_sets(rules, &touched, &fresh, &mut is_wide, stored)?;
+        self.widen_sets(rules, &touched, &fresh, &mut is_wide)?;
 
         let frontier: Vec<u32> =
             touched.iter().copied().filter(|&n| is_wide[n as usize] && self.is_stored(n)).collect();
@@ -113,13 +103,9 @@ impl Graph {
         Ok(())
     }
 
-    /// The texts of all that has fresh counts.
-    pub fn touched(&mut self) -> Vec<String> {
-        let mut numbers: Vec<u32> =
-            self.ledger.net().into_iter().flat_map(|((a, b), _)| [a, b]).collect();
-        numbers.sort_unstable();
-        numbers.dedup();
-        numbers.into_iter().map(|number| self.text(number).to_owned()).collect()
+    /// Whether there are fresh counts that do not come to nought.
+    pub fn has_counts(&mut self) -> bool {
+        !self.ledger.net().is_empty()
     }
 
     fn is_stored(&self, number: u32) -> bool {
@@ -159,68 +145,69 @@ impl Graph {
         })
     }
 
-    /// Marks all of each set of identifiers that hang together by fresh counts, if one of it cannot
-    /// go by the fast lane.
+    /// Marks what the fast lane does not do for, among identifiers that hang together by fresh counts:
+    /// all of a set; or, if all its profiles are undisputed, what is in another profile than the
+    /// strongest of the set, as what a cookie did before somebody signed in.
     fn widen_sets(
         &self,
         rules: &Rules,
         touched: &[u32],
         fresh: &[(Pair, i64)],
         is_wide: &mut [bool],
-        stored: &mut impl Stored,
     ) -> Result<(), StoreError> {
-        let mut aside = vec![false; self.len()];
+        let mut part = Vec::with_capacity(touched.len());
         for &number in touched {
-            aside[number as usize] = !is_wide[number as usize] && self.stands_aside(rules, number)?;
+            if is_wide[number as usize] || !self.stands_aside(rules, number)? {
+                part.push(number);
+            }
         }
+        let mut takes_part = vec![false; self.len()];
+        part.iter().for_each(|&number| takes_part[number as usize] = true);
         let mut parent: Vec<u32> = (0..self.len() as u32).collect();
-        let mut linked = vec![false; self.len()];
         for &((a, b), _) in fresh {
-            if a != b && !aside[a as usize] && !aside[b as usize] {
+            if takes_part[a as usize] && takes_part[b as usize] {
                 let (x, y) = (find(&mut parent, a), find(&mut parent, b));
                 parent[x.max(y) as usize] = x.min(y);
-                linked[a as usize] = true;
-                linked[b as usize] = true;
             }
         }
-        let new: Vec<&str> =
-            touched.iter().filter(|&&n| !self.is_stored(n)).map(|&n| self.text(n)).collect();
-        let mut separated = FxHashSet::default();
-        stored.separations(&new, &mut |a, b| {
-            separated.extend([a, b].into_iter().filter_map(|text| self.names.number(text)));
-        });
-        // The profile that a set is in, if any, and whether the set must be wide.
-        let mut sets: FxHashMap<u32, (uuid::Uuid, bool)> = FxHashMap::default();
-        for &number in touched.iter().filter(|&&n| !aside[n as usize]) {
-            let node = &self.nodes[number as usize];
-            let (profile, wide) = sets.entry(find(&mut parent, number)).or_default();
-            *wide |= is_wide[number as usize] || separated.contains(&number);
+        let root: Vec<u32> = part.iter().map(|&number| find(&mut parent, number)).collect();
+        // Of each set: its strongest stored identifier, and whether it must be wide.
+        let mut sets: FxHashMap<u32, (Option<u32>, bool)> = FxHashMap::default();
+        for (&number, root) in part.iter().zip(&root) {
+            let (strongest, wide) = sets.entry(*root).or_default();
+            *wide |= is_wide[number as usize];
             if self.is_stored(number) {
-                *wide |= !node.undisputed || (!profile.is_nil() && *profile != node.profile);
-                *profile = node.profile;
+                *wide |= !self.nodes[number as usize].undisputed;
+                let strength = |number: u32| (self.strength(rules, number), self.text(number));
+                let other = strongest.get_or_insert(number);
+                if strength(number) < strength(*other) {
+                    *other = number;
+                }
             }
         }
-        for &number in touched.iter().filter(|&&n| !aside[n as usize]) {
-            let (profile, wide) = sets[&find(&mut parent, number)];
-            let kind = rules.type_of(self.nodes[number as usize].type_index);
+        for (&number, root) in part.iter().zip(&root) {
+            let joins = rules.type_of(self.nodes[number as usize].type_index).joins;
             let silent = self.is_stored(number) || self.joins_silently(rules, number);
             // Without a stored one there is nothing to load.
-            if wide || (!profile.is_nil() && (!silent || kind.joins == Joins::Never)) {
-                sets.entry(find(&mut parent, number)).and_modify(|set| set.1 = true);
+            if !silent || joins == Joins::Never {
+                sets.entry(*root).and_modify(|(strongest, wide)| *wide |= strongest.is_some());
             }
         }
-        for &number in touched.iter().filter(|&&n| !aside[n as usize]) {
-            is_wide[number as usize] |= sets[&find(&mut parent, number)].1;
+        for (&number, root) in part.iter().zip(&root) {
+            let (strongest, wide) = sets[root];
+            let profile = |number: u32| self.nodes[number as usize].profile;
+            let elsewhere = strongest.is_some_and(|strongest| profile(strongest) != profile(number));
+            is_wide[number as usize] |= wide || elsewhere;
         }
         Ok(())
     }
 
-    /// Whether a new identifier may come to a profile without anything being decided anew: it says
+    /// Whether an identifier may come to a profile without anything being decided anew: it says
     /// nothing about a person, and nothing limits how many there are.
-    fn joins_silently(&self, rules: &Rules, number: u32) -> bool {
+    pub(super) fn joins_silently(&self, rules: &Rules, number: u32) -> bool {
         let node = &self.nodes[number as usize];
-        matches!(node.role, Role::Device | Role::Record)
-            && rules.type_of(node.type_index).max_per_profile.is_none()
+        let kind = rules.type_of(node.type_index);
+        matches!(node.role, Role::Device | Role::Record) && kind.max_per_profile.is_none()
     }
 
     /// Loads the stored links that have fresh counts.
@@ -234,6 +221,7 @@ impl Graph {
         let both_stored =
             |&((a, b), _): &(Pair, i64)| (a != b && id(a) != 0 && id(b) != 0).then(|| (id(a), id(b)));
         let mut pairs: Vec<(i64, i64)> = fresh.iter().filter_map(both_stored).collect();
+        pairs.sort_unstable();
         stored.links(&pairs, &mut |row| {
             links.insert((row.a, row.b));
             self.load_link(row);
@@ -261,7 +249,8 @@ impl Graph {
             self.nodes[number as usize].extent = Extent::Whole;
         }
         while !frontier.is_empty() {
-            let ids: Vec<i64> = frontier.iter().map(|&n| self.nodes[n as usize].id).collect();
+            let mut ids: Vec<i64> = frontier.iter().map(|&n| self.nodes[n as usize].id).collect();
+            ids.sort_unstable();
             let mut ends = Vec::new();
             let mut found: Vec<((i64, i64), bool, Option<f64>, Option<Reason>, Vec<u8>)> = Vec::new();
             stored.links_of(&ids, &mut |row| {
@@ -309,13 +298,15 @@ impl Graph {
         Ok(())
     }
 
-    /// Loads the separations among what is loaded whole. (One with an identifier of a profile that
-    /// goes by the fast lane changes nothing: the two are in different profiles, and stay there.)
+    /// Loads the separations of what is loaded whole; notes those with what is not loaded.
     fn load_separations(&mut self, stored: &mut impl Stored) {
         let whole = (0..self.len() as u32).filter(|&n| self.nodes[n as usize].extent == Extent::Whole);
         let texts: Vec<String> = whole.map(|n| self.text(n).to_owned()).collect();
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        stored.separations(&texts, &mut |a, b| self.separate(a, b));
+        stored.separations(&texts, &mut |a, b| match (self.names.number(a), self.names.number(b)) {
+            (Some(a), Some(b)) => self.separations.push((a, b)),
+            (one, other) => self.separated_elsewhere.extend(one.or(other)),
+        });
     }
 
     /// The keys of all that a decision may change or rests on.
@@ -325,7 +316,7 @@ impl Graph {
             .map(|number| {
                 let node = &self.nodes[number as usize];
                 match node.id {
-                    0 => text_key(self.text(number)),
+                    0 => identifier_key(self.text(number)),
                     id if node.profile.is_nil() => identifier_key(id),
                     _ => profile_key(node.profile),
                 }

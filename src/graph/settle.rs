@@ -70,7 +70,7 @@ impl Graph {
         let problem = Problem { nodes: &nodes, rank: &rank, links: &links, separations, rules };
         let mut solution = solver::solve(&problem, pulse);
         let own = self.links.len();
-        let wider = self.must_widen(&nodes, &links[..own], &solution)?;
+        let wider = self.must_widen(rules, &nodes, &links[..own], &solution)?;
         if !wider.is_empty() {
             let texts = wider.into_iter().map(|number| self.text(number).to_owned());
             return Ok(Settled::Wider(texts.collect()));
@@ -90,6 +90,15 @@ impl Graph {
             false => Vec::new(),
         };
         let ids = stable_id::assign(&solution.group, &old, &former, age, &order, new_id);
+        // Another id would have to be given to those as well that are not loaded.
+        let in_lane = |node: &Node| node.extent == Extent::Partial && node.aside.is_none();
+        let renamed: Vec<String> = (0..self.nodes.len())
+            .filter(|&i| in_lane(&self.nodes[i]) && ids.profile[i] != old[i])
+            .map(|i| self.text(i as u32).to_owned())
+            .collect();
+        if !renamed.is_empty() {
+            return Ok(Settled::Wider(renamed));
+        }
         pulse();
         Ok(Settled::Changes(Box::new(self.compare(rules, facts, solution, ids, order, undisputed))))
     }

@@ -12,7 +12,7 @@ use super::rules::{Role, Rules, Sharing};
 use super::solver::{Kind, Reason};
 use super::task::Spawn;
 use crate::error::Error;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use uuid::Uuid;
 
 /// No day at all: of an identifier that only an operator's word holds.
@@ -132,6 +132,8 @@ pub struct Graph {
     pub(super) nodes: Vec<Node>,
     pub(super) links: Vec<Link>,
     pub(super) separations: Vec<(u32, u32)>,
+    /// Identifiers that are separated from such as are not loaded.
+    pub(super) separated_elsewhere: FxHashSet<u32>,
     pub(super) replaced: Vec<Replaced>,
     pub(super) by_id: FxHashMap<i64, u32>,
     /// The stored device type of each device that is loaded in part.

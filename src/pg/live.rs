@@ -1,8 +1,9 @@
 //! The live path: fresh counts into the graph, within the writer's transaction and under any number
 //! of other writers.
 //!
-//! Look up what is touched, lock it, read it again, decide, write. What is decided rests on nothing
-//! that is not locked; if more turns out to be needed, it is locked too and all is read again.
+//! Read what is touched, lock it, decide, write. What is decided rests on nothing that is not
+//! locked: if any transaction has ended between the reading and the locking, all is read again, and
+//! if more then turns out to be needed, it is locked too.
 
 use super::configuration::Configuration;
 use super::lock::Locks;
@@ -28,24 +29,22 @@ pub fn apply(
     let Configuration { rules, words, .. } = configuration;
     let limit_mb = settings::graph_memory_mb();
     let mut graph = observe();
-    let mut touched = graph.touched();
-    touched.extend(wide.iter().cloned());
-    if touched.is_empty() {
+    if !graph.has_counts() && wide.is_empty() {
         return Ok(None);
     }
     let mut tables = Tables::open(words);
     let mut locks = if many { Locks::by_turn() } else { Locks::default() };
-    locks.acquire(&transaction::with_latest_snapshot(|| tables.keys(&touched)));
     loop {
         tables.forget();
-        let missing = transaction::with_latest_snapshot(|| {
-            graph.reach(rules, &wide, limit_mb, &mut tables)?;
-            let keys = graph.keys();
-            Ok::<_, Error>((!locks.cover(&keys)).then_some(keys))
-        })?;
-        if let Some(keys) = missing {
+        let completions = transaction::completions();
+        transaction::with_latest_snapshot(|| graph.reach(rules, &wide, limit_mb, &mut tables))?;
+        let keys = graph.keys();
+        let is_current = locks.cover(&keys) || {
             locks.acquire(&keys);
-        } else {
+            // If no transaction has ended since, what was read is what is now locked.
+            completions == transaction::completions()
+        };
+        if is_current {
             graph.check_memory(limit_mb)?;
             let settled = transaction::with_latest_snapshot(|| {
                 let former = |graph: &Graph| tables.former(graph);

@@ -5,7 +5,7 @@ use super::copy::UNIX_EPOCH;
 use super::cursor::Row;
 use super::table::{Place, Table, Value};
 use super::{spi, transaction};
-use crate::graph::reach::{Key, Stored, row_key, text_key};
+use crate::graph::reach::Stored;
 use crate::graph::solver::Reason;
 use crate::graph::stable_id::Former;
 use crate::graph::{Day, Graph, IdentifierRow, LinkRow, NO_DAY};
@@ -93,16 +93,6 @@ impl Tables {
     pub fn forget(&mut self) {
         self.identifiers.clear();
         self.links.clear();
-    }
-
-    /// The keys of identifiers, stored or not.
-    pub fn keys(&mut self, texts: &[String]) -> Vec<Key> {
-        let mut stored = FxHashMap::default();
-        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        self.by_text(&texts, &mut |row| {
-            stored.insert(row.identifier.to_owned(), row_key(row));
-        });
-        texts.iter().map(|&text| stored.get(text).copied().unwrap_or_else(|| text_key(text))).collect()
     }
 
     /// The retired ids that stored identifiers of the graph had.
@@ -273,7 +263,7 @@ pub fn identifier_row<'a>(words: &Words, row: &Row<'a>) -> IdentifierRow<'a> {
 }
 
 fn identifier_values<'a>(words: &Words, row: &IdentifierRow<'a>) -> [Value<'a>; 10] {
-    let day = |day: Day| Value::or_null((day != NO_DAY).then_some(Value::Int4(day + UNIX_EPOCH)));
+    let day = |day: Day| Value::or_null((day != NO_DAY).then(|| Value::Int4(day + UNIX_EPOCH)));
     [
         Value::Int8(row.id),
         Value::Text(row.identifier),

@@ -189,6 +189,12 @@ pub fn with_latest_snapshot<T>(work: impl FnOnce() -> T) -> T {
     }
 }
 
+/// How many transactions that have written anything have ended since the server started.
+pub fn completions() -> u64 {
+    // SAFETY: reads a snapshot that the next one replaces.
+    unsafe { (*pg_sys::GetLatestSnapshot()).snapXactCompletionCount }
+}
+
 /// When this transaction began, in microseconds since 2000.
 pub fn now() -> i64 {
     // SAFETY: reads a variable of this backend.

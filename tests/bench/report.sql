@@ -3,6 +3,9 @@
 \pset footer off
 \pset null ''
 
+SELECT EXISTS (SELECT FROM measurement WHERE part IS NOT NULL) AS limited, EXISTS (SELECT FROM flood) AS flooded \gset
+
+\if :limited
 \echo
 \echo 'Parts of the limit, in seconds'
 SELECT rows, part, round(percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds)::numeric, 3) AS median
@@ -10,7 +13,18 @@ FROM measurement
 WHERE part IS NOT NULL
 GROUP BY rows, part
 ORDER BY rows, part LIKE 'index%', part LIKE 'table%', part;
+\endif
 
+\if :flooded
+\echo
+\echo 'The flood, every five seconds'
+SELECT DISTINCT ON (floor(second / 5)) round(second::numeric) AS second, over, backlog, round(lag::numeric, 1) AS lag,
+       drained, errors, doing, in_progress
+FROM flood
+ORDER BY floor(second / 5), second;
+\endif
+
+\echo
 \echo 'Figures'
 WITH whole AS (
     SELECT rows, trial, contestant, seconds FROM measurement WHERE part IS NULL
@@ -37,6 +51,21 @@ WITH whole AS (
            median(rate) FILTER (WHERE contestant = 'table') AS other
     FROM look_up
     GROUP BY mode, clients
+), versus AS (
+    SELECT ours.part, ours.setting, ours.contestant, other.contestant AS against,
+           median(ours.value) AS ours, median(other.value) AS other, median(ours.value / other.value) AS ratio
+    FROM live AS ours
+    JOIN live AS other USING (part, setting, round)
+    WHERE ours.contestant <> other.contestant
+    GROUP BY ours.part, ours.setting, ours.contestant, other.contestant
+), expiry AS (
+    SELECT setting,
+           median(value) FILTER (WHERE contestant = 'seconds') AS seconds,
+           median(value) FILTER (WHERE contestant = 'expired') AS expired,
+           max(value) FILTER (WHERE contestant = 'slowest') AS slowest
+    FROM live
+    WHERE part = 'expiry'
+    GROUP BY setting
 ), line (place, figure, rows, unit, ours, other, ratio, least, most) AS (
     SELECT 1, 'precision; of plain components', ours.rows, 'pairs', ours.precision, plain.precision,
            NULL::float8, 0.975::float8, NULL::float8
@@ -70,6 +99,54 @@ WITH whole AS (
     SELECT 7, format('resolve(), %s, %s clients; indexed table', mode, clients), NULL, '/s', ours, other,
            ours / other, 0.7, NULL
     FROM look_up_median
+    UNION ALL
+    SELECT 8, format('inserts, mode %s, %s; bare', contestant, setting), NULL, '/s', ours, other, ratio,
+           CASE WHEN contestant = 'queue' THEN 0.85 WHEN setting LIKE '%on' THEN 0.7 ELSE 0.4 END, NULL
+    FROM versus
+    WHERE part = 'trigger' AND against = 'bare'
+    UNION ALL
+    SELECT 9, format('inserts of 1,000, %s; %s', contestant, against), NULL, 'rows/s', ours, other, ratio,
+           CASE WHEN contestant = 'trigger' THEN CASE against WHEN 'bare' THEN 0.25 ELSE 3 END END, NULL
+    FROM versus
+    WHERE part = 'statement' AND (against = 'bare' OR (contestant, against) = ('trigger', 'plpgsql'))
+    UNION ALL
+    SELECT 10, format('drain, %s; per CPU second', setting), NULL, 'rows/s', ours, other, NULL, 50000, NULL
+    FROM versus
+    WHERE part = 'drain' AND against = 'cpu'
+    UNION ALL
+    SELECT 11, format('an insert beside %s identifiers; %s', contestant, against), NULL, 'µs', 1e6 / ours, 1e6 / other,
+           1 / ratio, NULL, 1.5
+    FROM versus
+    WHERE part = 'live-growth' AND contestant::bigint > against::bigint
+    UNION ALL
+    SELECT 12, setting || ', devices that expired', round(expired), 's', seconds, NULL, NULL, NULL, 10
+    FROM expiry
+    WHERE seconds IS NOT NULL
+    UNION ALL
+    SELECT 13, format('slowest insert, %s; %s', ours.setting, other.setting), NULL, 'ms', ours.slowest, other.slowest,
+           NULL, NULL, 100
+    FROM expiry AS ours, expiry AS other
+    WHERE ours.setting = 'expire_in_batches()' AND other.setting = 'no sweep'
+    UNION ALL
+    SELECT 14, 'flood, inserts', NULL, '/s', value, NULL, NULL, NULL, NULL
+    FROM live
+    WHERE part = 'flood' AND contestant = 'queue'
+    UNION ALL
+    SELECT 15, 'flood, most rows waiting; when it ended', NULL, 'rows', max(backlog),
+           max(backlog) FILTER (WHERE over), NULL, NULL, NULL
+    FROM flood
+    HAVING count(*) > 0
+    UNION ALL
+    SELECT 16, 'flood, longest lag; until empty', NULL, 's', max(lag),
+           max(second) - max(second) FILTER (WHERE NOT over), NULL, NULL, NULL
+    FROM flood
+    HAVING count(*) > 0
+    UNION ALL
+    SELECT 17, 'flood, drained; inserted', NULL, 'rows', max(drained) - min(drained), max(value),
+           (max(drained) - min(drained)) / max(value), 1, NULL
+    FROM flood, live
+    WHERE part = 'flood' AND contestant = 'inserted'
+    HAVING count(*) > 0
 )
 SELECT figure, rows,
        round(ours::numeric, digits) AS ours,
@@ -79,5 +156,5 @@ SELECT figure, rows,
        coalesce('≥ ' || least, '≤ ' || most) AS target,
        CASE WHEN coalesce(ratio, ours) >= least OR coalesce(ratio, ours) <= most THEN 'met'
             WHEN coalesce(least, most) IS NOT NULL THEN 'missed' END AS verdict
-FROM line, LATERAL (SELECT CASE unit WHEN 'pairs' THEN 4 WHEN 's' THEN 2 ELSE 0 END AS digits) AS d
+FROM line, LATERAL (SELECT CASE unit WHEN 'pairs' THEN 4 WHEN 's' THEN 2 WHEN 'ms' THEN 1 ELSE 0 END AS digits) AS d
 ORDER BY place, figure, rows;

@@ -2,7 +2,7 @@
 
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS pgrouting CASCADE;
-DROP TABLE IF EXISTS measurement, memory, accuracy, look_up;
+DROP TABLE IF EXISTS measurement, memory, accuracy, look_up, live, flood;
 DROP AGGREGATE IF EXISTS median(float8);
 
 CREATE OR REPLACE FUNCTION middle(float8[]) RETURNS float8
@@ -32,3 +32,18 @@ CREATE TABLE accuracy (
 );
 
 CREATE TABLE look_up (mode text, clients int, round int, contestant text, rate float8);
+
+-- Inserts, or rows, a second; in the part expiry as the contestant says.
+CREATE TABLE live (part text, setting text, round int, contestant text, value float8);
+
+-- What worker_status and progress said.
+CREATE TABLE flood (
+    second float8,
+    over boolean, -- nothing more is inserted
+    backlog bigint,
+    lag float8,
+    drained bigint,
+    errors bigint,
+    doing text,
+    in_progress bigint
+);

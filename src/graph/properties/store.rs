@@ -177,7 +177,10 @@ impl Store {
         };
         let former = |graph: &Graph| self.load_former(graph);
         let settled = graph.settle(rules, former, new_id, &mut || {}).expect("stored evidence is sound");
-        self.last_profile = last_profile;
+        // What is not written has used no ids.
+        if matches!(settled, Settled::Changes(_)) {
+            self.last_profile = last_profile;
+        }
         settled
     }
 

@@ -31,7 +31,18 @@ impl<'c> Database<'c> {
     }
 
     pub fn connect(&self) -> Client {
-        self.cluster.connect(&self.name).unwrap()
+        self.try_connect().unwrap()
+    }
+
+    /// A session, unless the server is down.
+    pub fn try_connect(&self) -> Result<Client, postgres::Error> {
+        self.cluster.connect(&self.name)
+    }
+
+    /// The server's major version.
+    pub fn version(&self) -> i32 {
+        let query = "SELECT current_setting('server_version_num')::int / 10000";
+        self.connect().query_one(query, &[]).unwrap().get(0)
     }
 
     /// Runs SQL in a session of its own.

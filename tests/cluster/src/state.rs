@@ -107,6 +107,17 @@ pub fn meaning(client: &mut Client) -> State {
     )
 }
 
+/// The same, with what each source told decoded, under its name.
+pub fn decoded(client: &mut Client) -> State {
+    graph(
+        client,
+        "(SELECT string_agg(format('%s %L/%L/%s %s', s.name, e.channel, e.device_type, e.day, e.sightings), ' '
+                            ORDER BY s.name, e.channel, e.device_type, e.day)
+          FROM identity_resolve.evidence(r.evidence) AS e
+          LEFT JOIN identity_resolve.source AS s ON s.id = e.source)",
+    )
+}
+
 /// Where each stored row stands and which transaction wrote it: the same only if none was written.
 pub fn versions(client: &mut Client) -> String {
     let table = |name| {

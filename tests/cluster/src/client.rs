@@ -1,0 +1,67 @@
+//! Clients at work.
+
+use crate::{Database, error_code};
+use postgres::Client;
+use std::io::Write;
+use std::thread;
+
+/// Each client writes times in a way of its own.
+const MANNERS: [&str; 4] = [
+    "SET timezone = 'UTC'; SET datestyle = 'ISO, YMD'",
+    "SET timezone = 'Asia/Tokyo'; SET datestyle = 'SQL, DMY'",
+    "SET timezone = 'America/Los_Angeles'; SET datestyle = 'German'",
+    "SET timezone = 'Pacific/Kiritimati'; SET datestyle = 'Postgres, MDY'",
+];
+
+/// The `n`th client of a database. It soon knows of a deadlock, and waits for no disk.
+pub fn client(database: &Database, n: u64) -> Result<Client, postgres::Error> {
+    let mut client = database.try_connect()?;
+    client.batch_execute(
+        "SET deadlock_timeout = '20ms'; SET synchronous_commit = off; SET client_min_messages = warning",
+    )?;
+    client.batch_execute(MANNERS[(n % 4) as usize])?;
+    Ok(client)
+}
+
+/// Runs a statement. The rows of COPY follow its first line.
+pub fn execute(client: &mut Client, statement: &str) -> Result<(), postgres::Error> {
+    let Some((copy, rows)) = statement.split_once(";\n") else {
+        return client.batch_execute(statement);
+    };
+    let mut writer = client.copy_in(copy)?;
+    // Why it failed, finish() says.
+    let _ = writer.write_all(rows.as_bytes());
+    writer.finish().map(drop)
+}
+
+/// Runs a transaction; an error rolls it back.
+pub fn run(client: &mut Client, transaction: &[String]) -> Result<(), postgres::Error> {
+    let result = transaction.iter().try_for_each(|statement| execute(client, statement));
+    if result.is_err() && transaction.len() > 1 && !client.is_closed() {
+        client.batch_execute("ROLLBACK")?;
+    }
+    result
+}
+
+/// `n` clients work at the same time.
+pub fn at_once(database: &Database, n: u64, work: impl Fn(u64, &mut Client) + Sync) {
+    thread::scope(|scope| {
+        for i in 0..n {
+            let work = &work;
+            scope.spawn(move || work(i, &mut client(database, i).unwrap()));
+        }
+    });
+}
+
+/// Runs a transaction until it succeeds. Panics at a failure that is none of `retried`.
+#[track_caller]
+pub fn insist(client: &mut Client, transaction: &[String], retried: &[&str]) {
+    for _ in 0..1_000 {
+        let result = run(client, transaction);
+        if result.is_ok() {
+            return;
+        }
+        assert!(retried.contains(&error_code(&result)), "{transaction:#?}: {result:?}");
+    }
+    panic!("after 1,000 times, still not: {transaction:#?}");
+}
