@@ -144,8 +144,10 @@ CREATE TABLE identity_resolve.dead_letter (
     attempts int NOT NULL,
     failed_at timestamptz NOT NULL DEFAULT now(),
     row jsonb,
-    content bytea
+    content bytea,
+    rows int NOT NULL DEFAULT 1
 );
+CREATE INDEX dead_letter_source ON identity_resolve.dead_letter (source);
 COMMENT ON TABLE identity_resolve.dead_letter IS 'Queued rows that could not be brought into the graph; see retry_dead_letters()';
 COMMENT ON COLUMN identity_resolve.dead_letter.id IS 'In the order of failing';
 COMMENT ON COLUMN identity_resolve.dead_letter.source IS 'Number of the source';
@@ -154,6 +156,7 @@ COMMENT ON COLUMN identity_resolve.dead_letter.sqlstate IS 'Its SQLSTATE';
 COMMENT ON COLUMN identity_resolve.dead_letter.attempts IS 'How often it was tried';
 COMMENT ON COLUMN identity_resolve.dead_letter.failed_at IS 'When it was set aside';
 COMMENT ON COLUMN identity_resolve.dead_letter.row IS 'The values of the columns that the mapping names; null if it cannot be read';
+COMMENT ON COLUMN identity_resolve.dead_letter.rows IS 'How many rows it is; more than one only where nothing of the source could be read';
 COMMENT ON COLUMN identity_resolve.dead_letter.content IS 'The row, packed; null if it could not even be queued: then only a backfill brings it';
 
 -- What the system did, and why. Only appended to.

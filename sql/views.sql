@@ -179,7 +179,7 @@ COMMENT ON COLUMN identity_resolve.progress.started_at IS 'When the work began';
 COMMENT ON COLUMN identity_resolve.progress.phase_started_at IS 'When this phase began';
 
 CREATE VIEW identity_resolve.history AS
-SELECT c.number AS change, c.at, c.actor, c.operation, coalesce(m.reason, c.reason) AS reason, m.profile, m.identifier
+SELECT c.number AS change, c.at, c.actor, c.operation, concat_ws('; ', m.reason, c.reason) AS reason, m.profile, m.identifier
 FROM identity_resolve.change AS c
 LEFT JOIN identity_resolve.change_member AS m ON m.change = c.number;
 COMMENT ON VIEW identity_resolve.history IS 'What was done, by whom and why';

@@ -228,7 +228,7 @@ impl Error {
                 format!("SELECT identity_resolve.add_source('{relation}', …);")
             }
             Error::Busy { .. } => "SELECT * FROM identity_resolve.progress;".into(),
-            Error::Mode { .. } => "Use mode => 'manual' and CALL identity_resolve.backfill().".into(),
+            Error::Mode { .. } => "Use 'trigger', 'queue', or 'manual' with CALL identity_resolve.backfill().".into(),
             Error::Denied { relation, right } => {
                 format!("GRANT {right} ON {relation} TO \"…\";")
             }
@@ -240,6 +240,7 @@ impl Error {
             Error::NoIdentifier { .. } => {
                 "Give at least one well-formed identifier, such as '{\"email\": \"ann@example.com\"}'.".into()
             }
+            Error::Time { argument: "as_of", .. } => "Give a time since 1900, such as now().".into(),
             Error::Time { .. } => "Give a time between 1900 and tomorrow.".into(),
             Error::Configuration { hint, .. } => (*hint).to_owned(),
             Error::Pattern(_) => {

@@ -11,14 +11,12 @@ use pgrx::prelude::*;
 
 const EXAMPLE: &str = "a time, or leave it out for now()";
 
-/// A finite time in microseconds since 2000.
-fn finite(as_of: Option<TimestampWithTimeZone>) -> Result<i64, Error> {
+/// A time since 1900, in microseconds since 2000. It may lie in the future: to see what will be.
+fn plausible(as_of: Option<TimestampWithTimeZone>) -> Result<i64, Error> {
     let as_of = required(as_of, "as_of", EXAMPLE)?.into_inner();
-    match as_of {
-        i64::MIN | i64::MAX => {
-            Err(Error::Time { argument: "as_of", value: seen_at::timestamp_text(as_of) })
-        }
-        _ => Ok(as_of),
+    match seen_at::of_timestamp(as_of, Day::MAX - 1) {
+        Ok(_) => Ok(as_of),
+        Err(_) => Err(Error::Time { argument: "as_of", value: seen_at::timestamp_text(as_of) }),
     }
 }
 
@@ -37,7 +35,7 @@ fn expire(
     >,
     ErrorReport,
 > {
-    let expired = expiring::expire(finite(as_of)?)?;
+    let expired = expiring::expire(plausible(as_of)?)?;
     Ok(TableIterator::new(expired.into_iter().map(|e| {
         let profile = (!e.profile.is_nil()).then(|| pgrx::Uuid::from_bytes(*e.profile.as_bytes()));
         (e.identifier, profile, Some(midnight(e.last_seen)))
@@ -49,7 +47,7 @@ fn expire_in_batches(
     as_of: Option<TimestampWithTimeZone>,
     fcinfo: pg_sys::FunctionCallInfo,
 ) -> Answer<()> {
-    let as_of = finite(as_of)?;
+    let as_of = plausible(as_of)?;
     let procedure = transaction::Procedure::connect(transaction::is_atomic(fcinfo));
     Ok(expiring::expire_in_batches(as_of, &procedure)?)
 }

@@ -1,8 +1,8 @@
 //! What a decision changes in the tables.
 
+use super::Day;
 use super::rules::Rules;
-use super::solver::Reason;
-use super::store::{Graph, IdentifierRow, Link, LinkRow, Node};
+use super::store::{Graph, IdentifierRow, Link, LinkRow, NO_DAY, Node};
 use std::cmp::Ordering;
 use uuid::Uuid;
 
@@ -15,6 +15,18 @@ pub struct Changes {
     /// Ids that are no longer in use, each with the identifiers that had it.
     pub(super) retired: Vec<(Uuid, Vec<u32>)>,
     pub(super) revived: Vec<Uuid>,
+    /// Identifiers that have become expired, each with the profile it left.
+    pub(super) expired: Vec<(u32, Uuid)>,
+}
+
+/// An identifier that nobody has been seen with for too long.
+pub struct Expired<'a> {
+    pub identifier: &'a str,
+    /// The profile that it left; nil if it was in none.
+    pub profile: Uuid,
+    /// The day that counts: of its last sighting with a person or contact, else of its last.
+    pub last_in_use: Day,
+    pub with_person: bool,
 }
 
 impl Changes {
@@ -149,10 +161,16 @@ impl Changes {
         strength(x).cmp(&strength(y))
     }
 
-    /// Why the identifier of this canonical text belongs to nobody, if so.
-    pub fn aside(&self, text: &str) -> Option<Reason> {
-        let number = self.graph.names.number(text)?;
-        self.graph.nodes[number as usize].aside
+    /// Stored identifiers that have become expired.
+    pub fn expired(&self) -> impl Iterator<Item = Expired<'_>> {
+        self.expired.iter().map(|&(number, profile)| {
+            let node = &self.graph.nodes[number as usize];
+            let (last_in_use, with_person) = match node.last_with_person {
+                NO_DAY => (node.last_seen, false),
+                day => (day, true),
+            };
+            Expired { identifier: self.graph.text(number), profile, last_in_use, with_person }
+        })
     }
 
     /// The profile of an identifier (a number of the graph), if it has one.

@@ -10,7 +10,7 @@ use super::groups::find;
 use super::ledger::Pair;
 use super::rules::{Joins, Role, Rules};
 use super::solver::Reason;
-use super::store::{Extent, Graph, IdentifierRow, LinkRow, StoreError};
+use super::store::{Extent, Graph, IdentifierRow, LinkRow, NO_DAY, StoreError};
 use crate::error::Error;
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 use std::hash::{Hash, Hasher};
@@ -185,17 +185,25 @@ impl Graph {
                 }
             }
         }
+        let profile = |number: u32| self.nodes[number as usize].profile;
         for (&number, root) in part.iter().zip(&root) {
-            let joins = rules.type_of(self.nodes[number as usize].type_index).joins;
-            let silent = self.is_stored(number) || self.joins_silently(rules, number);
-            // Without a stored one there is nothing to load.
-            if !silent || joins == Joins::Never {
-                sets.entry(*root).and_modify(|(strongest, wide)| *wide |= strongest.is_some());
+            let node = &self.nodes[number as usize];
+            let Some(strongest) = sets[root].0 else {
+                // Nothing of it is stored: there is nothing to load.
+                continue;
+            };
+            let comes_along = self.joins_silently(rules, number)
+                // Its profile is probably no person's, and its id will not be the one that survives.
+                && node.last_with_person == NO_DAY
+                && (!self.is_stored(number) || profile(strongest) < node.profile);
+            let is_there = self.is_stored(number) && profile(strongest) == node.profile;
+            let joins = rules.type_of(node.type_index).joins;
+            if !(is_there || comes_along) || joins == Joins::Never {
+                sets.entry(*root).and_modify(|(_, wide)| *wide = true);
             }
         }
         for (&number, root) in part.iter().zip(&root) {
             let (strongest, wide) = sets[root];
-            let profile = |number: u32| self.nodes[number as usize].profile;
             let elsewhere = strongest.is_some_and(|strongest| profile(strongest) != profile(number));
             is_wide[number as usize] |= wide || elsewhere;
         }

@@ -315,6 +315,7 @@ impl Graph {
             .filter(|node| node.extent == Extent::Partial && node.aside.is_none())
             .map(|node| node.profile)
             .collect();
+        let mut expired = Vec::new();
         for (i, node) in self.nodes.iter_mut().enumerate() {
             if node.extent == Extent::Boundary {
                 continue;
@@ -334,6 +335,9 @@ impl Graph {
                 undisputed: undisputed[i] || in_lane.contains(&ids.profile[i]),
                 ..*node
             };
+            if new.aside == Some(Reason::Expired) && node.aside != new.aside && node.id != 0 {
+                expired.push((i as u32, node.profile));
+            }
             new.changed |= !node.says_the_same(&new);
             *node = new;
         }
@@ -345,6 +349,7 @@ impl Graph {
             graph: self,
             order,
             gone_links: facts.gone_links,
+            expired,
             retired: ids.retired,
             revived: ids.revived,
         }

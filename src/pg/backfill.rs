@@ -2,6 +2,7 @@
 
 use super::checkpoint::{self, Saved};
 use super::configuration::{self, Configuration};
+use super::history::Operation;
 use super::observe::Mode;
 use super::progress::{self, Phase};
 use super::scan::{Reader, Stretch};
@@ -92,6 +93,7 @@ fn settle(mut graph: Graph, configuration: &Configuration, ends_soon: bool) -> R
     })?;
     let Settled::Changes(changes) = settled else { unreachable!("all is loaded") };
     progress::phase(Phase::Writing, changes.count() as i64, 0);
+    Operation::default().log_expired(&changes);
     write::write_whole(*changes, words, ends_soon);
     Ok(())
 }
@@ -121,10 +123,12 @@ impl Backfill<'_> {
     /// triggers change the graph at once.
     fn claim(&self) -> Result<(), Error> {
         source::claim(self.source)?;
-        match self.source.mode {
-            Mode::Manual => {}
-            Mode::Queue => lock::become_consumer(),
-            Mode::Trigger => watch::tree(self.source.oid).into_iter().for_each(lock::keep_writers_from),
+        let counts_at_once = source::counts_at_once(self.source);
+        if counts_at_once || self.source.mode == Mode::Queue {
+            lock::become_consumer();
+        }
+        if counts_at_once {
+            watch::tree(self.source.oid).into_iter().for_each(lock::keep_writers_from);
         }
         if self.source.mode != Mode::Manual {
             source::make_triggers(self.source.oid, self.source.mapping.key.is_some());

@@ -1,6 +1,7 @@
 //! One sighting: into the evidence, through the rule, and out as the profile it belongs to.
 
 use super::configuration;
+use super::history::Operation;
 use super::{live, spi};
 use crate::error::{Error, shown};
 use crate::graph::rules::{Role, Rules};
@@ -60,6 +61,7 @@ pub fn identify(
     let Some(changes) = live::apply(&configuration, FxHashSet::default(), false, &mut observe)? else {
         return Err(Error::NoIdentifier { left_out });
     };
+    Operation::default().log_expired(&changes);
     seen.sort_by(|&x, &y| changes.by_strength(rules, x, y));
     keep_traits(changes.text(seen[0]), day, traits);
     Ok(seen.iter().find_map(|&number| changes.profile(number)))

@@ -8,6 +8,7 @@ mod cursor;
 mod error;
 pub mod evidence;
 pub mod expire;
+mod history;
 pub mod identify;
 mod index;
 pub mod json;

@@ -2,6 +2,7 @@
 
 use super::configuration::{self, Configuration};
 use super::cursor::{self, Row};
+use super::history::Operation;
 use super::watch::{self, Watched};
 use super::{backfill, live, queue, rejection, source, transaction};
 use crate::error::Error;
@@ -100,6 +101,11 @@ impl<'a> Call<'a> {
         source::relation(self.relation()).map_or_else(|_| String::new(), |relation| relation.name)
     }
 
+    fn trigger_name(&self) -> &str {
+        // SAFETY: the trigger outlives its call.
+        unsafe { CStr::from_ptr((*self.data.tg_trigger).tgname) }.to_str().unwrap_or_default()
+    }
+
     /// The mode that the trigger's argument names, if it has one.
     fn argument(&self) -> Result<Option<Mode>, Error> {
         // SAFETY: a trigger has as many arguments as it says.
@@ -125,6 +131,8 @@ pub fn observe(call: &Call) -> Result<(), Error> {
     let argument = call.argument()?;
     let watched = match configuration.watched(call.relation()) {
         Ok(Some(watched)) => watched,
+        // A partition that was detached keeps its triggers.
+        Ok(None) if source::made_trigger(call.trigger_name()) => return Ok(()),
         Ok(None) => return Err(Error::NotWatched { relation: call.relation_name() }),
         Err(error) => {
             // A writer of a queue is never failed by what is wrong with a mapping.
@@ -188,7 +196,7 @@ fn truncated(
     }
     let mut sink = Sink::new(configuration, watched, mode, usize::MAX);
     let mut result = Ok(());
-    let query = format!("SELECT * FROM ONLY {}", call.relation_name());
+    let query = watched.select_all(&call.relation_name());
     transaction::with_pinned_text(|| {
         cursor::stream(&query, &[], |row| {
             if result.is_ok() {
@@ -403,7 +411,9 @@ pub fn apply(
         }
         graph
     };
-    live::apply(configuration, FxHashSet::default(), many, &mut observe)?;
+    if let Some(changes) = live::apply(configuration, FxHashSet::default(), many, &mut observe)? {
+        Operation::default().log_expired(&changes);
+    }
     for ((watched, _), tally) in batches.iter().zip(&tallies) {
         rejection::add(&watched.source, tally, configuration.rejections_kept);
     }

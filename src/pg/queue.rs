@@ -61,13 +61,20 @@ fn insert(queue: &mut Table, source: u32, rows: usize, content: &[u8]) {
 /// Notes that rows of a source could not even be queued.
 pub fn set_aside(source: &Source, error: &Error) {
     let failure = Failure { code: super::error::sqlstate(error), message: error.to_string() };
-    dead_letter(source.number, &failure, None, None);
+    dead_letter(source.number, &failure, None, None, 1);
 }
 
-fn dead_letter(source: u32, failure: &Failure, row: Option<Map<String, Json>>, content: Option<&[u8]>) {
+/// Sets queued rows aside.
+fn dead_letter(
+    source: u32,
+    failure: &Failure,
+    row: Option<Map<String, Json>>,
+    content: Option<&[u8]>,
+    rows: usize,
+) {
     spi::run(
-        "INSERT INTO identity_resolve.dead_letter (source, error, sqlstate, attempts, row, content)
-         VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO identity_resolve.dead_letter (source, error, sqlstate, attempts, row, content, rows)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
         &[
             (source as i32).into(),
             failure.message.as_str().into(),
@@ -75,6 +82,7 @@ fn dead_letter(source: u32, failure: &Failure, row: Option<Map<String, Json>>, c
             ATTEMPTS.into(),
             row.map(|row| JsonB(Json::Object(row))).into(),
             content.map(<[u8]>::to_vec).into(),
+            (rows as i32).into(),
         ],
     );
 }
@@ -191,23 +199,78 @@ fn entries(last: i64, rows: usize) -> Vec<Entry> {
 
 fn consume(configuration: &Configuration, entries: &[Entry]) -> Result<(), Error> {
     if entries[0].says_emptied() {
-        let source = source::of_number(entries[0].source)?;
-        return source.map_or(Ok(()), |source| backfill::retract(&[source]));
+        let source = transaction::with_latest_snapshot(|| source::of_number(entries[0].source))?;
+        let keyed = source.filter(|source| source.mapping.key.is_some());
+        return keyed.map_or(Ok(()), |source| {
+            forget_letters(&source);
+            backfill::retract(&[source])
+        });
     }
     let mut sources: FxHashMap<u32, Option<Rc<Watched>>> = FxHashMap::default();
     for entry in entries {
         if !sources.contains_key(&entry.source) {
-            sources.insert(entry.source, configuration.watched_source(entry.source)?);
+            let watched = guarded(|| configuration.watched_source(entry.source));
+            // A source that was detached takes its rows along; one that has lost a column sets its
+            // rows aside, and does not stop the others.
+            sources.insert(entry.source, watched.as_ref().ok().cloned().flatten());
+            let Err(failure) = watched else { continue };
+            if !failure.is_about_data() {
+                return Err(failure.into());
+            }
+            for entry in entries.iter().filter(|other| other.source == entry.source) {
+                dead_letter(entry.source, &failure, None, Some(&entry.content), entry.rows);
+            }
         }
     }
-    // A source that was detached takes its rows along.
-    let letter = |entry| {
-        let Entry { source, content, .. }: &Entry = entry;
-        let watched = sources.get(source)?.as_deref()?;
-        Some(Letter { watched, packed: content })
-    };
-    let letters: Vec<Letter> = entries.iter().filter_map(letter).collect();
+    let mut letters: Vec<Letter> = Vec::new();
+    let mut singles = Vec::new();
+    for entry in entries {
+        if let Some(Some(watched)) = sources.get(&entry.source) {
+            match has_letters(&watched.source) {
+                false => letters.push(Letter { watched, packed: &entry.content }),
+                true => singles
+                    .extend(still_to_do(watched, &entry.content).into_iter().map(|row| (watched, row))),
+            }
+        }
+    }
+    letters.extend(singles.iter().map(|(watched, packed)| Letter { watched, packed }));
     consume_or_set_aside(configuration, &letters)
+}
+
+/// Whether rows of a source have been set aside.
+fn has_letters(source: &Source) -> bool {
+    let query =
+        "SELECT FROM identity_resolve.dead_letter WHERE source = $1 AND content IS NOT NULL LIMIT 1";
+    spi::one(query, &[(source.number as i32).into()], |_| ()).is_some()
+}
+
+/// Forgets the rows of a source that have been set aside.
+fn forget_letters(source: &Source) {
+    let number = (source.number as i32).into();
+    spi::run("DELETE FROM identity_resolve.dead_letter WHERE source = $1", &[number]);
+}
+
+/// Rows of an entry, each packed for itself, without those that take back what was set aside: both
+/// come to nothing, whatever becomes of the other letters.
+fn still_to_do(watched: &Watched, packed: &[u8]) -> Vec<Vec<u8>> {
+    let mut batch = Batch::default();
+    if (Letter { watched, packed }).unpack_into(&mut batch).is_err() {
+        return vec![packed.to_vec()];
+    }
+    let width = watched.width();
+    let rows = (0..batch.len()).map(|row| batch.pack(width, row..row + 1, watched.shape));
+    rows.filter(|row| {
+        let added = Batch::added(row);
+        added.is_none_or(|added| {
+            let forgotten = spi::run(
+                "DELETE FROM identity_resolve.dead_letter WHERE id =
+                     (SELECT min(id) FROM identity_resolve.dead_letter WHERE source = $1 AND content = $2)",
+                &[(watched.source.number as i32).into(), added.into()],
+            );
+            forgotten == 0
+        })
+    })
+    .collect()
 }
 
 /// Queued rows of a source.
@@ -235,7 +298,7 @@ impl Letter<'_> {
 fn consume_or_set_aside(configuration: &Configuration, letters: &[Letter]) -> Result<(), Error> {
     let Err(failure) = guarded(|| apply(configuration, letters)) else { return Ok(()) };
     if !failure.is_about_data() {
-        return Err(Error::Consumption { sqlstate: failure.code as i32, message: failure.message });
+        return Err(failure.into());
     }
     if letters.len() > 1 {
         let (early, late) = letters.split_at(letters.len() / 2);
@@ -257,15 +320,8 @@ fn consume_or_set_aside(configuration: &Configuration, letters: &[Letter]) -> Re
             return Ok(());
         }
     }
-    let row = readable.then(|| {
-        let names = letter.watched.rows.columns.iter().cloned();
-        let values = batch.rows(letter.watched.width()).flat_map(|row| {
-            (0..letter.watched.width())
-                .map(move |column| row.value(column).map_or(Json::Null, |value| value.into()))
-        });
-        names.zip(values).collect()
-    });
-    dead_letter(letter.watched.source.number, &failure, row, Some(letter.packed));
+    let row = readable.then(|| letter.watched.named(&batch));
+    dead_letter(letter.watched.source.number, &failure, row, Some(letter.packed), 1);
     Ok(())
 }
 

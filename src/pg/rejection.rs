@@ -60,12 +60,13 @@ fn has_room(source: u32, kept: usize) -> bool {
     })
 }
 
-/// Puts what a backfill left out in the place of all that was known of a source.
+/// Puts what a backfill left out in the place of all that was left out or set aside of a source.
 pub fn replace(source: &Source, tally: &Tally) {
     let number = source.number as i32;
     for statement in [
         "DELETE FROM identity_resolve.rejection WHERE source = $1",
         "DELETE FROM identity_resolve.left_out WHERE source = $1",
+        "DELETE FROM identity_resolve.dead_letter WHERE source = $1",
     ] {
         spi::run(statement, &[number.into()]);
     }

@@ -5,7 +5,7 @@
 
 use super::cursor::{Row, stream};
 use super::source::{self, Relation, Source};
-use super::{progress, settings, spi, thread};
+use super::{progress, settings, spi, thread, watch};
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::graph::rules::Rules;
@@ -55,7 +55,10 @@ impl<'r> Reader<'r> {
         let time = time_column.as_ref().map_or(Time::Text, |(_, time)| *time);
         let time_column = time_column.map_or("NULL".to_owned(), |(name, _)| quoted(&name));
         let mut select = vec!["ctid".into(), "xmin".into(), time_column];
-        select.extend(rows.columns.iter().map(|column| format!("{}::pg_catalog.text", quoted(column))));
+        select.extend(rows.columns.iter().map(|name| {
+            let column = columns.iter().find(|column| column.name == *name);
+            watch::text_of(&quoted(name), column.map_or(pg_sys::TEXTOID, |column| column.type_oid))
+        }));
         let tables = tables(source.oid, &relation);
         Ok(Reader { source, relation, rows, select, time, tables })
     }

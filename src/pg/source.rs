@@ -199,6 +199,24 @@ fn drop_triggers(oid: pg_sys::Oid) {
     }
 }
 
+/// Whether a trigger of this name is one that [`make_triggers`] makes.
+pub fn made_trigger(name: &str) -> bool {
+    TRIGGERS.iter().any(|trigger| trigger.name == name)
+}
+
+/// Whether rows of a source count in their writer's transaction: by its mode, or because somebody
+/// has made a trigger that says so.
+pub fn counts_at_once(source: &Source) -> bool {
+    let made = spi::one(
+        "SELECT FROM pg_trigger AS t
+         WHERE t.tgrelid = ANY ($1) AND t.tgfoid = 'identity_resolve.observe()'::regprocedure
+           AND (t.tgnargs > 0 OR $2 <> 'queue')",
+        &[watch::tree(source.oid).into(), source.mode.word().into()],
+        |_| (),
+    );
+    source.mode == Mode::Trigger || made.is_some()
+}
+
 /// The names of those of our triggers that a table has.
 fn triggers(table: pg_sys::Oid) -> Vec<String> {
     let names: Vec<String> = TRIGGERS.iter().map(|trigger| trigger.name.to_owned()).collect();

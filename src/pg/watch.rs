@@ -7,8 +7,10 @@ use super::spi;
 use crate::error::Error;
 use crate::source::batch::{Batch, RowHead};
 use crate::source::row::{RowReader, Time};
+use crate::source::seen_at;
 use pgrx::pg_sys::{self, Datum};
 use rustc_hash::FxHasher;
+use serde_json::{Map, Value as Json};
 use std::cell::RefCell;
 use std::ffi::CStr;
 use std::hash::{Hash, Hasher};
@@ -19,6 +21,8 @@ pub struct Watched {
     pub source: Source,
     pub rows: RowReader,
     time: Option<(usize, Time)>,
+    /// The columns of the relation by place; `None` for one that was dropped.
+    names: Vec<Option<String>>,
     /// How each column that is read becomes text, and where it stands.
     columns: Vec<(usize, AsText)>,
     /// Whether the text of a value depends on settings, which must then be pinned.
@@ -27,7 +31,7 @@ pub struct Watched {
     pub shape: u64,
 }
 
-/// How a value becomes text: as `value::text` has it.
+/// How a value becomes text: as `value::text` has it, casts that users have made apart.
 enum AsText {
     /// It is text.
     Already,
@@ -53,7 +57,12 @@ impl Watched {
         let text_columns = rows.columns.iter().filter_map(|name| column(name));
         let mut hasher = FxHasher::default();
         (&source.mapping_text, &rows.columns).hash(&mut hasher);
+        let mut names = vec![None; columns.last().map_or(0, |column| column.number as usize)];
+        for column in &columns {
+            names[column.number as usize - 1] = Some(column.name.clone());
+        }
         Ok(Some(Watched {
+            names,
             time: time.map(|(name, kind)| (place(&name), kind)),
             depends_on_settings: text_columns.clone().any(|column| depends_on_settings(column.type_oid)),
             columns: text_columns
@@ -63,6 +72,34 @@ impl Watched {
             rows,
             source,
         }))
+    }
+
+    /// A query for all rows of a relation, with a value in the place of every column that it ever had.
+    pub fn select_all(&self, relation: &str) -> String {
+        let columns: Vec<String> = self
+            .names
+            .iter()
+            .map(|name| name.as_deref().map_or("NULL".to_owned(), super::scan::quoted))
+            .collect();
+        format!("SELECT {} FROM ONLY {relation}", columns.join(", "))
+    }
+
+    /// The values of a batch's first row, by the names of their columns.
+    pub fn named(&self, batch: &Batch) -> Map<String, Json> {
+        let Some(row) = batch.rows(self.width()).next() else { return Map::new() };
+        let text = |column| row.value(column).map_or(Json::Null, Json::from);
+        let mut named: Map<String, Json> =
+            self.rows.columns.iter().cloned().zip((0..self.width()).map(text)).collect();
+        if let (Some((place, kind)), Some(time)) = (self.time, row.head.time)
+            && let Some(Some(name)) = self.names.get(place)
+        {
+            let text = match kind {
+                Time::Date => seen_at::date_text(time as i32),
+                Time::Timestamp | Time::Text => seen_at::timestamp_text(time),
+            };
+            named.insert(name.clone(), text.into());
+        }
+        named
     }
 
     /// How many values each row has.
@@ -84,6 +121,17 @@ impl Watched {
     }
 }
 
+/// A column's value as text, in SQL.
+pub fn text_of(column: &str, type_oid: pg_sys::Oid) -> String {
+    match AsText::of(type_oid) {
+        AsText::Already | AsText::Cast(_) => format!("{column}::pg_catalog.text"),
+        // The output function, whatever casts there are.
+        AsText::Output(_) => {
+            format!("CASE WHEN {column} IS NOT NULL THEN pg_catalog.format('%s', {column}) END")
+        }
+    }
+}
+
 impl AsText {
     fn of(type_oid: pg_sys::Oid) -> Self {
         let mut cast = pg_sys::InvalidOid;
@@ -99,7 +147,12 @@ impl AsText {
         match pathway {
             _ if type_oid == pg_sys::TEXTOID => AsText::Already,
             pg_sys::CoercionPathType::COERCION_PATH_RELABELTYPE => AsText::Already,
-            pg_sys::CoercionPathType::COERCION_PATH_FUNC => AsText::Cast(function(cast)),
+            // One that a user has made would run with the rights of this extension's owner.
+            pg_sys::CoercionPathType::COERCION_PATH_FUNC
+                if cast.to_u32() < pg_sys::FirstNormalObjectId =>
+            {
+                AsText::Cast(function(cast))
+            }
             _ => {
                 let mut output = pg_sys::InvalidOid;
                 let mut is_varlena = false;

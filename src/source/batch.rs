@@ -85,6 +85,14 @@ impl Batch {
         out
     }
 
+    /// The packed row that a packed row takes back; `None` if it takes nothing back.
+    pub fn added(packed: &[u8]) -> Option<Vec<u8>> {
+        let mut added = packed.to_vec();
+        let flags = added.get_mut(8).filter(|flags| **flags & 2 != 0)?;
+        *flags &= !2;
+        Some(added)
+    }
+
     /// The shape that packed rows have.
     pub fn packed_shape(packed: &[u8]) -> Result<u64, Damaged> {
         let mut reader = Reader { bytes: packed, at: 0 };

@@ -1,8 +1,8 @@
 -- A site's visits: what has been there, backfilled, and a table for each contestant to go on with.
 -- visit.pgbench draws one visit as visit() draws many. People come by a power law (a tenth of them
 -- makes a third of the visits), with one to three cookies each; most visits are anonymous, a tenth
--- shows a new cookie, two in a hundred are of new people; four people share a tablet, everybody fifty
--- kiosks, of which half don't say what they are.
+-- shows a new cookie, two in a hundred are of new people; four people share a tablet, four thousand a
+-- kiosk, and half of the kiosks don't say that they are.
 
 DROP EXTENSION IF EXISTS identity_resolve CASCADE;
 CREATE EXTENSION identity_resolve;
@@ -44,14 +44,14 @@ CREATE FUNCTION public.visit(visits bigint, since interval DEFAULT '0') RETURNS 
                 WHEN kind = 100 THEN 'kiosk' || kiosk
                 ELSE 'c' || person || '-' || 1 + other % (1 + person % 3) END,
            CASE WHEN kind = 99 THEN 'tablet'
-                WHEN kind = 100 THEN CASE WHEN kiosk <= 25 THEN 'kiosk' END
+                WHEN kind = 100 THEN CASE WHEN kiosk % 2 = 0 THEN 'kiosk' END
                 ELSE (ARRAY['smartphone', 'desktop', 'tablet'])[1 + other % (1 + person % 3)] END,
            'web'
     FROM (
         SELECT 1 + floor(public.people() * random() ^ 2)::int AS person,
                1 + floor(100 * random())::int AS kind,
                floor(6 * random())::int AS other,
-               1 + floor(50 * random())::int AS kiosk,
+               1 + floor(public.people() / 4000 * random())::int AS kiosk,
                floor(1e12 * random())::bigint AS fresh
         FROM generate_series(1, visits)
     ) AS drawn

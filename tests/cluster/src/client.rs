@@ -2,7 +2,6 @@
 
 use crate::{Database, error_code};
 use postgres::Client;
-use std::io::Write;
 use std::thread;
 
 /// Each client writes times in a way of its own.
@@ -23,20 +22,9 @@ pub fn client(database: &Database, n: u64) -> Result<Client, postgres::Error> {
     Ok(client)
 }
 
-/// Runs a statement. The rows of COPY follow its first line.
-pub fn execute(client: &mut Client, statement: &str) -> Result<(), postgres::Error> {
-    let Some((copy, rows)) = statement.split_once(";\n") else {
-        return client.batch_execute(statement);
-    };
-    let mut writer = client.copy_in(copy)?;
-    // Why it failed, finish() says.
-    let _ = writer.write_all(rows.as_bytes());
-    writer.finish().map(drop)
-}
-
 /// Runs a transaction; an error rolls it back.
 pub fn run(client: &mut Client, transaction: &[String]) -> Result<(), postgres::Error> {
-    let result = transaction.iter().try_for_each(|statement| execute(client, statement));
+    let result = transaction.iter().try_for_each(|statement| client.batch_execute(statement));
     if result.is_err() && transaction.len() > 1 && !client.is_closed() {
         client.batch_execute("ROLLBACK")?;
     }

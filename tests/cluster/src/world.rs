@@ -322,15 +322,15 @@ impl Author {
         }
     }
 
-    /// COPY, with its rows after the first line.
+    /// COPY from a program, which needs no client.
     fn copy(&mut self, n: u64) -> String {
-        let mut text = format!("COPY visit ({}) FROM STDIN;\n", VISIT.columns.join(", "));
+        let mut text = String::new();
         for _ in 0..n {
             let id = self.id();
-            let row = self.row(VISIT, id).into_iter().map(|value| value.unwrap_or("\\N".to_owned()));
-            text.push_str(&(row.collect::<Vec<_>>().join("\t") + "\n"));
+            let row = self.row(VISIT, id).into_iter().map(|value| value.unwrap_or("\\\\N".to_owned()));
+            text.push_str(&(row.collect::<Vec<_>>().join("\\t") + "\\n"));
         }
-        text
+        format!("COPY visit ({}) FROM PROGRAM $$printf '{text}'$$", VISIT.columns.join(", "))
     }
 
     /// A statement that changes rows or, of a keyed source, deletes them.

@@ -23,12 +23,13 @@ const VICTIMS: [&str; 4] = [
 /// A session with a server that may be starting. What it is told has happened stays.
 fn reconnect(database: &Database, n: u64) -> Client {
     let started = Instant::now();
+    let durable = |mut client: Client| {
+        client.batch_execute("SET synchronous_commit = on")?;
+        Ok(client)
+    };
     loop {
-        match client(database, n) {
-            Ok(mut client) if client.batch_execute("SET synchronous_commit = on").is_ok() => {
-                return client;
-            }
-            Ok(_) => {}
+        match client(database, n).and_then(durable) {
+            Ok(client) => return client,
             Err(error) => {
                 assert!(started.elapsed() < PATIENCE, "the server does not come back: {error:?}")
             }
