@@ -1,7 +1,6 @@
 //! Sources and configuration.
 
 use super::{Answer, required};
-use crate::error::Error;
 use crate::pg::backfill as backfilling;
 use crate::pg::{configuration, json, observe, queue, source, transaction};
 use pgrx::AnyElement;
@@ -42,9 +41,7 @@ fn set_mode(source: Option<pg_sys::Oid>, mode: Option<&str>) -> Answer<()> {
 
 #[pg_extern(sql = "")]
 fn observe(fcinfo: pg_sys::FunctionCallInfo) -> Answer<()> {
-    // SAFETY: PostgreSQL passes a valid call info.
-    let call = unsafe { observe::Call::of(fcinfo) }.ok_or(Error::NotATrigger)?;
-    Ok(observe::observe(&call)?)
+    Ok(observe::observe(fcinfo)?)
 }
 
 #[pg_extern(sql = "")]

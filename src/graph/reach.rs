@@ -260,11 +260,11 @@ impl Graph {
             let mut ids: Vec<i64> = frontier.iter().map(|&n| self.nodes[n as usize].id).collect();
             ids.sort_unstable();
             let mut ends = Vec::new();
-            let mut found: Vec<((i64, i64), bool, Option<f64>, Option<Reason>, Vec<u8>)> = Vec::new();
+            // Kept until both ends are loaded, each with its evidence.
+            let mut found: Vec<(LinkRow<'static>, Vec<u8>)> = Vec::new();
             stored.links_of(&ids, &mut |row| {
                 if links.insert((row.a, row.b)) {
-                    let LinkRow { asserted, probability, held, .. } = *row;
-                    found.push(((row.a, row.b), asserted, probability, held, row.evidence.to_vec()));
+                    found.push((LinkRow { evidence: &[], ..*row }, row.evidence.to_vec()));
                 }
                 ends.extend([row.a, row.b]);
             });
@@ -297,9 +297,8 @@ impl Graph {
                 }
             });
             result?;
-            for ((a, b), asserted, probability, held, evidence) in &found {
-                let (asserted, probability, held) = (*asserted, *probability, *held);
-                self.load_link(&LinkRow { a: *a, b: *b, asserted, probability, held, evidence });
+            for (row, evidence) in &found {
+                self.load_link(&LinkRow { evidence, ..*row });
             }
             self.check_memory(limit_mb)?;
         }

@@ -56,7 +56,7 @@ enum Event {
 }
 
 /// A call of the trigger function.
-pub struct Call<'a> {
+struct Call<'a> {
     data: &'a pg_sys::TriggerData,
 }
 
@@ -65,7 +65,7 @@ impl<'a> Call<'a> {
     ///
     /// # Safety
     /// `fcinfo` is a valid call info, and outlives the result.
-    pub unsafe fn of(fcinfo: pg_sys::FunctionCallInfo) -> Option<Self> {
+    unsafe fn of(fcinfo: pg_sys::FunctionCallInfo) -> Option<Self> {
         // SAFETY: by contract; the context of a trigger's call is its TriggerData.
         unsafe {
             let context = (*fcinfo).context;
@@ -125,8 +125,11 @@ impl<'a> Call<'a> {
     }
 }
 
-/// Takes in what a statement, or a row's change, says.
-pub fn observe(call: &Call) -> Result<(), Error> {
+/// Takes in what a statement, or a row's change, says: the trigger function that was called so.
+pub fn observe(fcinfo: pg_sys::FunctionCallInfo) -> Result<(), Error> {
+    // SAFETY: PostgreSQL passes a valid call info, which outlives the call.
+    let call = unsafe { Call::of(fcinfo) }.ok_or(Error::NotATrigger)?;
+    let call = &call;
     let configuration = configuration::current()?;
     let argument = call.argument()?;
     let watched = match configuration.watched(call.relation()) {

@@ -17,6 +17,7 @@ use crate::source::batch::Batch;
 use pgrx::{JsonB, pg_sys};
 use rustc_hash::FxHashMap;
 use serde_json::{Map, Value as Json};
+use std::collections::hash_map::Entry;
 use std::rc::Rc;
 
 /// Bytes at which an entry ends: it should fit into a page.
@@ -152,14 +153,14 @@ fn drain_up_to(last: i64, rows: usize) -> Result<usize, Error> {
 }
 
 /// A row of the table `queue`.
-struct Entry {
+struct Queued {
     place: Place,
     source: u32,
     rows: usize,
     content: Vec<u8>,
 }
 
-impl Entry {
+impl Queued {
     /// Whether it says that its source was emptied.
     fn says_emptied(&self) -> bool {
         self.content.is_empty()
@@ -167,7 +168,7 @@ impl Entry {
 }
 
 /// The first entries, of some `rows` rows together. One that empties a source stands alone.
-fn entries(last: i64, rows: usize) -> Vec<Entry> {
+fn entries(last: i64, rows: usize) -> Vec<Queued> {
     let mut counted = 0;
     let heads = spi::all(
         "SELECT id, rows FROM identity_resolve.queue WHERE id <= $1 ORDER BY id LIMIT $2",
@@ -184,20 +185,20 @@ fn entries(last: i64, rows: usize) -> Vec<Entry> {
     let mut entries = spi::all(
         "SELECT ctid, source, rows, content FROM identity_resolve.queue WHERE id <= $1 ORDER BY id",
         &[last.into()],
-        |row| Entry {
+        |row| Queued {
             place: row.place(0),
             source: row.int4(1).unwrap_or_default() as u32,
             rows: row.int4(2).unwrap_or_default() as usize,
             content: row.bytes(3).unwrap_or_default().to_vec(),
         },
     );
-    if let Some(emptied) = entries.iter().position(Entry::says_emptied) {
+    if let Some(emptied) = entries.iter().position(Queued::says_emptied) {
         entries.truncate(emptied.max(1));
     }
     entries
 }
 
-fn consume(configuration: &Configuration, entries: &[Entry]) -> Result<(), Error> {
+fn consume(configuration: &Configuration, entries: &[Queued]) -> Result<(), Error> {
     if entries[0].says_emptied() {
         let source = transaction::with_latest_snapshot(|| source::of_number(entries[0].source))?;
         let keyed = source.filter(|source| source.mapping.key.is_some());
@@ -208,11 +209,11 @@ fn consume(configuration: &Configuration, entries: &[Entry]) -> Result<(), Error
     }
     let mut sources: FxHashMap<u32, Option<Rc<Watched>>> = FxHashMap::default();
     for entry in entries {
-        if !sources.contains_key(&entry.source) {
+        if let Entry::Vacant(unknown) = sources.entry(entry.source) {
             let watched = guarded(|| configuration.watched_source(entry.source));
             // A source that was detached takes its rows along; one that has lost a column sets its
             // rows aside, and does not stop the others.
-            sources.insert(entry.source, watched.as_ref().ok().cloned().flatten());
+            unknown.insert(watched.as_ref().ok().cloned().flatten());
             let Err(failure) = watched else { continue };
             if !failure.is_about_data() {
                 return Err(failure.into());
