@@ -1,10 +1,11 @@
 # Every target is a script in tests/bin. PG_CONFIG=… chooses the server.
 
-.PHONY: help demo test install bench lint stop clean
+.PHONY: help demo test soak install bench lint stop clean
 
 help:
 	@echo 'make demo     load a shop and a set of records, resolve them, show some people'
 	@echo 'make test     run every test'
+	@echo 'make soak     run the random tests of the live graph for long [SOAK=20 times as many]'
 	@echo 'make install  build in release mode and install [PG_CONFIG=/path/to/pg_config]'
 	@echo 'make bench    measure against the limit and against the alternatives'
 	@echo 'make lint     check format, lints, SQL objects and the examples in the docs'
@@ -13,6 +14,10 @@ help:
 
 demo test install lint:
 	@tests/bin/$@
+
+soak: SOAK ?= 20
+soak:
+	@SOAK=$(SOAK) tests/bin/test soak
 
 bench:
 	@tests/bin/setup bench && tests/bin/install && tests/bin/bench

@@ -46,13 +46,10 @@ pub fn apply(
         };
         if is_current {
             graph.check_memory(limit_mb)?;
-            let settled = transaction::with_latest_snapshot(|| {
-                let former = |graph: &Graph| tables.former(graph);
-                graph.settle(rules, former, Uuid::now_v7, &mut transaction::check_for_cancel)
-            })?;
-            match settled {
+            let former = |graph: &Graph| transaction::with_latest_snapshot(|| tables.former(graph));
+            match graph.settle(rules, former, Uuid::now_v7, &mut transaction::check_for_cancel)? {
                 Settled::Changes(mut changes) => {
-                    transaction::with_latest_snapshot(|| write::write(&mut changes, &mut tables));
+                    write::write(&mut changes, &mut tables);
                     return Ok(Some(changes));
                 }
                 Settled::Wider(texts) => wide.extend(texts),

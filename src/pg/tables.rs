@@ -3,8 +3,9 @@
 
 use super::copy::UNIX_EPOCH;
 use super::cursor::Row;
+use super::spi;
 use super::table::{Place, Table, Value};
-use super::{spi, transaction};
+use super::transaction::{self, with_latest_snapshot};
 use crate::graph::reach::Stored;
 use crate::graph::solver::Reason;
 use crate::graph::stable_id::Former;
@@ -160,21 +161,23 @@ impl Tables {
         let mut found = |row: &Row, place: Place| {
             rows.insert((row.uuid(0), row.int8(1)), place);
         };
-        former.find(A_B, profiles.iter().map(|&id| [Value::Uuid(id), Value::Null]), &mut found);
-        former.find(B, identifiers.iter().map(|&id| [Value::Int8(id), Value::Null]), &mut found);
+        with_latest_snapshot(|| {
+            former.find(A_B, profiles.iter().map(|&id| [Value::Uuid(id), Value::Null]), &mut found);
+            former.find(B, identifiers.iter().map(|&id| [Value::Int8(id), Value::Null]), &mut found);
+        });
         rows.into_values().for_each(|place| former.delete(place));
     }
 
     fn place_of_identifier(&mut self, id: i64) -> Place {
         if !self.identifiers.contains_key(&id) {
-            self.by_id(&[id], &mut |_| {});
+            with_latest_snapshot(|| self.by_id(&[id], &mut |_| {}));
         }
         self.identifiers[&id]
     }
 
     fn place_of_link(&mut self, ends: (i64, i64)) -> Place {
         if !self.links.contains_key(&ends) {
-            self.links(&[ends], &mut |_| {});
+            with_latest_snapshot(|| self.links(&[ends], &mut |_| {}));
         }
         self.links[&ends]
     }
