@@ -187,6 +187,7 @@ CREATE TABLE identity_resolve.blocked_value (
     seeded boolean NOT NULL DEFAULT false
 );
 CREATE UNIQUE INDEX blocked_value_key ON identity_resolve.blocked_value (coalesce(type, ''), pattern);
+ALTER TABLE identity_resolve.blocked_value REPLICA IDENTITY FULL;
 COMMENT ON TABLE identity_resolve.blocked_value IS 'Values that identify nobody: junk, defaults, tests';
 COMMENT ON COLUMN identity_resolve.blocked_value.type IS 'Identifier type whose values are meant; null: every type';
 COMMENT ON COLUMN identity_resolve.blocked_value.pattern IS 'Regular expression that matches the whole canonical value, in any case';

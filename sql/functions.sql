@@ -142,10 +142,10 @@ CREATE FUNCTION identity_resolve.retry_dead_letters(source regclass DEFAULT NULL
             WHERE d.content IS NOT NULL
               AND (retry_dead_letters.source IS NULL OR d.source =
                    (SELECT s.id FROM identity_resolve.source AS s WHERE s.source = retry_dead_letters.source))
-            RETURNING d.id, d.source, d.content, d.rows
+            RETURNING d.id, d.source, d.content
         ), queued AS (
             INSERT INTO identity_resolve.queue
-            SELECT nextval('identity_resolve.queue_id'), a.source, now(), a.rows, a.content
+            SELECT nextval('identity_resolve.queue_id'), a.source, now(), 1, a.content
             FROM (SELECT * FROM again ORDER BY id) AS a
             RETURNING id
         )

@@ -113,6 +113,9 @@ CREATE TABLE identity_resolve.left_out (
     blocked bigint NOT NULL
 );
 CREATE INDEX left_out_source ON identity_resolve.left_out (source);
+-- They have no key; a publication of all tables must not fail their deletes.
+ALTER TABLE identity_resolve.left_out REPLICA IDENTITY FULL;
+ALTER TABLE identity_resolve.rejection REPLICA IDENTITY FULL;
 COMMENT ON TABLE identity_resolve.left_out IS 'How many values live sightings left out since the last backfill of each source';
 COMMENT ON COLUMN identity_resolve.left_out.source IS 'Number of the source';
 COMMENT ON COLUMN identity_resolve.left_out.malformed IS 'Malformed values of one batch of rows';
@@ -144,8 +147,7 @@ CREATE TABLE identity_resolve.dead_letter (
     attempts int NOT NULL,
     failed_at timestamptz NOT NULL DEFAULT now(),
     row jsonb,
-    content bytea,
-    rows int NOT NULL DEFAULT 1
+    content bytea
 );
 CREATE INDEX dead_letter_source ON identity_resolve.dead_letter (source);
 COMMENT ON TABLE identity_resolve.dead_letter IS 'Queued rows that could not be brought into the graph; see retry_dead_letters()';
@@ -156,7 +158,6 @@ COMMENT ON COLUMN identity_resolve.dead_letter.sqlstate IS 'Its SQLSTATE';
 COMMENT ON COLUMN identity_resolve.dead_letter.attempts IS 'How often it was tried';
 COMMENT ON COLUMN identity_resolve.dead_letter.failed_at IS 'When it was set aside';
 COMMENT ON COLUMN identity_resolve.dead_letter.row IS 'The values of the columns that the mapping names; null if it cannot be read';
-COMMENT ON COLUMN identity_resolve.dead_letter.rows IS 'How many rows it is; more than one only where nothing of the source could be read';
 COMMENT ON COLUMN identity_resolve.dead_letter.content IS 'The row, packed; null if it could not even be queued: then only a backfill brings it';
 
 -- What the system did, and why. Only appended to.
@@ -183,6 +184,7 @@ CREATE TABLE identity_resolve.change_member (
 CREATE INDEX change_member_change ON identity_resolve.change_member (change);
 CREATE INDEX change_member_profile ON identity_resolve.change_member (profile);
 CREATE INDEX change_member_identifier ON identity_resolve.change_member (identifier);
+ALTER TABLE identity_resolve.change_member REPLICA IDENTITY FULL;
 COMMENT ON TABLE identity_resolve.change_member IS 'Whom an operation concerned';
 COMMENT ON COLUMN identity_resolve.change_member.change IS 'Number of the operation';
 COMMENT ON COLUMN identity_resolve.change_member.identifier IS 'The identifier';

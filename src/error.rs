@@ -67,6 +67,9 @@ pub enum Error {
     /// A relation cannot have the triggers that a mode needs.
     #[error("\"{relation}\" can only be a source of mode manual")]
     NoTriggers { relation: String },
+    /// A relation has a trigger beside which the source's own would count each row again.
+    #[error("trigger \"{trigger}\" of \"{relation}\" calls observe() already")]
+    OwnTrigger { relation: String, trigger: String },
     /// What stands in the queue cannot be read.
     #[error("queued rows of \"{relation}\" cannot be read: {cause}")]
     QueuedRow { relation: String, cause: String },
@@ -145,6 +148,7 @@ impl Error {
             Error::NoTriggers { .. } => {
                 "Views and foreign tables have no triggers that see changed rows.".into()
             }
+            Error::OwnTrigger { .. } => "Each row would count twice.".into(),
             Error::QueuedRow { .. } => {
                 "The mapping has changed since they were queued, or they are damaged.".into()
             }
@@ -259,6 +263,9 @@ impl Error {
                 "Let set_mode('{relation}', 'trigger') make the triggers, or see the guide for DBAs."
             ),
             Error::NoTriggers { .. } => "Use mode => 'manual', and CALL identity_resolve.backfill().".into(),
+            Error::OwnTrigger { relation, trigger } => {
+                format!("DROP TRIGGER \"{trigger}\" ON {relation}; or leave the source in mode manual.")
+            }
             Error::QueuedRow { relation, .. } => format!("CALL identity_resolve.backfill('{relation}');"),
             Error::Store(_) => "Restore the extension's tables from a backup, or drop the extension and backfill again.".into(),
         }

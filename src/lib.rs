@@ -29,6 +29,7 @@ extension_sql_file!("../sql/grants.sql", name = "grants", requires = ["worker"],
 #[pg_guard]
 pub extern "C-unwind" fn _PG_init() {
     pg::settings::define();
+    pg::statement::define();
     pg::launcher::define();
     pg::worker::define();
     pg::launcher::register();

@@ -30,11 +30,19 @@ pub fn backfill(oid: Option<pg_sys::Oid>, procedure: &Procedure) -> Result<(), E
     transaction::refuse_if_read_only();
     let pinned = PinnedSettings::pin();
     let configuration = configuration::current()?;
-    progress::begin();
     let mut graph = Graph::threaded(thread::spawn);
     let mut tallies = Vec::new();
     let mut queued = Vec::new();
     let sources = source::attached(oid)?;
+    // What was queued counts first, as it would have without the queue: rows may be gone by now.
+    for source in sources.iter().filter(|source| source.mode == Mode::Queue) {
+        queue::drain_source(source)?;
+        if procedure.may_commit() {
+            procedure.commit();
+            pinned.renew();
+        }
+    }
+    progress::begin();
     for source in &sources {
         let backfill = Backfill { source, configuration: &configuration, procedure, pinned: &pinned };
         let (tally, places) = backfill.read(&mut graph)?;
@@ -123,15 +131,18 @@ impl Backfill<'_> {
     /// triggers change the graph at once.
     fn claim(&self) -> Result<(), Error> {
         source::claim(self.source)?;
-        let counts_at_once = source::counts_at_once(self.source);
-        if counts_at_once || self.source.mode == Mode::Queue {
+        // Its mode may have been switched since it was looked up.
+        let mode = transaction::with_latest_snapshot(|| source::of_number(self.source.number))?
+            .map_or(Mode::Manual, |source| source.mode);
+        let counts_at_once = source::counts_at_once(self.source, mode);
+        if counts_at_once || mode == Mode::Queue {
             lock::become_consumer();
         }
         if counts_at_once {
             watch::tree(self.source.oid).into_iter().for_each(lock::keep_writers_from);
         }
-        if self.source.mode != Mode::Manual {
-            source::make_triggers(self.source.oid, self.source.mapping.key.is_some());
+        if mode != Mode::Manual {
+            source::make_triggers(self.source.oid, self.source.mapping.key.is_some())?;
         }
         Ok(())
     }

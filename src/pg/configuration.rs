@@ -19,21 +19,21 @@ pub struct Configuration {
     /// Rejections that are shown for each source.
     pub rejections_kept: usize,
     /// The relations whose rows triggers have shown, by oid.
-    watched: RefCell<FxHashMap<pg_sys::Oid, Option<Rc<Watched>>>>,
+    watched: RefCell<FxHashMap<pg_sys::Oid, Rc<Watched>>>,
 }
 
 impl Configuration {
     /// What reads the rows of a relation; `None` if no source is about it.
     pub fn watched(&self, oid: pg_sys::Oid) -> Result<Option<Rc<Watched>>, Error> {
         if let Some(known) = self.watched.borrow().get(&oid) {
-            return Ok(known.clone());
+            return Ok(Some(Rc::clone(known)));
         }
         loop {
             let generation = RELATIONS.get();
             let watched = transaction::with_latest_snapshot(|| Watched::new(self, oid))?.map(Rc::new);
             // What was altered while it was looked at must be looked at again.
             if generation == RELATIONS.get() {
-                self.watched.borrow_mut().insert(oid, watched.clone());
+                self.watched.borrow_mut().extend(watched.iter().map(|known| (oid, Rc::clone(known))));
                 return Ok(watched);
             }
         }
@@ -105,7 +105,7 @@ unsafe extern "C-unwind" fn forget(_arg: pg_sys::Datum, relation: pg_sys::Oid) {
             *cache = None;
         } else if let Some(Ok(mut watched)) = cache.as_ref().map(|cache| cache.watched.try_borrow_mut())
         {
-            watched.remove(&relation);
+            watched.retain(|_, known| !known.lineage.contains(&relation));
         }
     });
 }

@@ -24,6 +24,7 @@ pub fn sqlstate(error: &Error) -> PgSqlErrorCode {
         Error::Attached { .. } => ERRCODE_DUPLICATE_OBJECT,
         Error::NotAttached { .. } => ERRCODE_UNDEFINED_OBJECT,
         Error::NotWatched { .. } | Error::NotATrigger => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+        Error::OwnTrigger { .. } => ERRCODE_DUPLICATE_OBJECT,
         Error::TriggerShape { .. } => ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
         Error::QueuedRow { .. } => ERRCODE_DATA_CORRUPTED,
         Error::NoTriggers { .. } => ERRCODE_WRONG_OBJECT_TYPE,

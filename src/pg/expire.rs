@@ -3,12 +3,11 @@
 //! Whether an identifier is expired is a function of its evidence and of one date, the greatest
 //! that was ever swept; see [`crate::graph::rules`]. A sweep finds whom that date newly expires.
 
-use super::configuration;
 use super::copy::UNIX_EPOCH;
 use super::history::Operation;
 use super::progress::{self, Phase};
 use super::transaction::{self, PinnedSettings, Procedure};
-use super::{live, load, spi};
+use super::{live, load, lock, spi};
 use crate::error::Error;
 use crate::graph::rules::Rules;
 use crate::graph::{Day, Graph, NO_DAY, StoreError, evidence};
@@ -54,7 +53,7 @@ impl Sweep {
     /// Looks at some identifiers anew; returns which have become expired, and `None` once all have
     /// been looked at.
     pub fn batch(&mut self) -> Result<Option<Vec<Expired>>, Error> {
-        let configuration = configuration::current()?;
+        let configuration = live::begin()?;
         let rules = &configuration.rules;
         let Some(before) = rules.first_unexpired() else { return Ok(None) };
         let candidates = transaction::with_latest_snapshot(|| candidates(rules, self.after, before))?;
@@ -103,7 +102,7 @@ fn candidates(rules: &Rules, after: i64, before: Day) -> Result<Vec<(i64, Option
 /// Expires as of a time, in one transaction; returns who has left a profile.
 pub fn expire(as_of: i64) -> Result<Vec<Expired>, Error> {
     let mut all = Vec::new();
-    in_batches(as_of, |expired| all.extend(expired))?;
+    in_batches(Sweep::begin(as_of)?, |expired| all.extend(expired))?;
     all.sort_unstable_by(|x, y| x.identifier.cmp(&y.identifier));
     Ok(all)
 }
@@ -111,16 +110,22 @@ pub fn expire(as_of: i64) -> Result<Vec<Expired>, Error> {
 /// Expires as of a time, and commits after each batch where that is allowed.
 pub fn expire_in_batches(as_of: i64, procedure: &Procedure) -> Result<(), Error> {
     let pinned = PinnedSettings::pin();
-    in_batches(as_of, |_| {
+    let commit = || {
         if procedure.may_commit() {
             procedure.commit();
             pinned.renew();
         }
-    })
+    };
+    let sweep = Sweep::begin(as_of)?;
+    commit();
+    if procedure.may_commit() {
+        // Who began before the new date was known has decided by the old one.
+        lock::wait_for_writers();
+    }
+    in_batches(sweep, |_| commit())
 }
 
-fn in_batches(as_of: i64, mut each: impl FnMut(Vec<Expired>)) -> Result<(), Error> {
-    let mut sweep = Sweep::begin(as_of)?;
+fn in_batches(mut sweep: Sweep, mut each: impl FnMut(Vec<Expired>)) -> Result<(), Error> {
     progress::begin();
     progress::phase(Phase::Expiring, load::estimated_rows("identifier"), 0);
     while let Some(expired) = sweep.batch()? {

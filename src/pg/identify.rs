@@ -1,6 +1,5 @@
 //! One sighting: into the evidence, through the rule, and out as the profile it belongs to.
 
-use super::configuration;
 use super::history::Operation;
 use super::{live, spi};
 use crate::error::{Error, shown};
@@ -26,7 +25,7 @@ pub fn identify(
     device_type: Option<&str>,
     traits: &Map<String, Json>,
 ) -> Result<Option<Uuid>, Error> {
-    let configuration = configuration::current()?;
+    let configuration = live::begin()?;
     let rules = &configuration.rules;
     let values = values(identifiers, rules)?;
     if values.len() > MOST_IDENTIFIERS {

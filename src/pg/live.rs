@@ -5,14 +5,23 @@
 //! locked: if any transaction has ended between the reading and the locking, all is read again, and
 //! if more then turns out to be needed, it is locked too.
 
-use super::configuration::Configuration;
-use super::lock::Locks;
+use super::configuration::{self, Configuration};
+use super::lock::{self, Locks};
 use super::tables::Tables;
 use super::{settings, transaction, write};
 use crate::error::Error;
 use crate::graph::{Changes, Graph, Settled};
 use rustc_hash::FxHashSet;
+use std::rc::Rc;
 use uuid::Uuid;
+
+/// The configuration to decide by, after waiting for whoever changes the whole graph: what was
+/// configured before he did so is in force from then on.
+pub fn begin() -> Result<Rc<Configuration>, Error> {
+    transaction::refuse_if_read_only();
+    lock::be_a_writer();
+    configuration::current()
+}
 
 /// Brings what `observe` counts in a new graph into the stored one, and decides anew about `wide`
 /// (canonical texts). Returns what has changed; `None` if there was nothing to do.

@@ -12,6 +12,7 @@
 //! needs more keys takes the *turn* instead: it lets go of its statement's keys, keeps all others
 //! from taking any, and waits until nobody has one that it wants.
 
+use super::transaction;
 use crate::graph::reach::Key;
 use pgrx::{pg_guard, pg_sys};
 use std::cell::Cell;
@@ -20,6 +21,7 @@ use std::cell::Cell;
 const KEY_SPACE: u16 = 0x6972;
 const TURN_SPACE: u16 = 0x6973;
 const CONSUMER_SPACE: u16 = 0x6974;
+const WORKER_SPACE: u16 = 0x6975;
 
 /// The lock modes of the turn and of keys.
 const SHARE: pg_sys::LOCKMODE = pg_sys::ShareLock as pg_sys::LOCKMODE;
@@ -36,6 +38,8 @@ thread_local! {
 pub struct Locks {
     /// Ascending.
     keys: Vec<Key>,
+    /// How many of them this transaction did not have before.
+    taken: usize,
     by_turn: bool,
 }
 
@@ -65,22 +69,31 @@ impl Locks {
             self.keys.append(&mut new);
             self.keys.sort_unstable();
             acquire(turn(), SHARE, true);
-            self.keys.iter().for_each(|&key| acquire_key(key));
+            for &key in &self.keys {
+                self.taken += usize::from(acquire(tag(key), EXCLUSIVE, true) == Acquired::New);
+            }
             release(turn(), SHARE);
+            TAKEN.set(TAKEN.get() + self.taken);
         }
     }
 
     /// Takes `new` without waiting for anybody, or none of them.
     fn extend(&mut self, new: &[Key]) -> bool {
-        if !acquire(turn(), SHARE, false) {
+        if acquire(turn(), SHARE, false) == Acquired::Not {
             return false;
         }
-        let taken = new.iter().take_while(|&&key| acquire(tag(key), EXCLUSIVE, false)).count();
+        let acquired: Vec<Acquired> = new
+            .iter()
+            .map(|&key| acquire(tag(key), EXCLUSIVE, false))
+            .take_while(|&acquired| acquired != Acquired::Not)
+            .collect();
         release(turn(), SHARE);
-        if taken < new.len() {
-            new[..taken].iter().for_each(|&key| release(tag(key), EXCLUSIVE));
+        if acquired.len() < new.len() {
+            new[..acquired.len()].iter().for_each(|&key| release(tag(key), EXCLUSIVE));
             return false;
         }
+        let taken = acquired.iter().filter(|&&acquired| acquired == Acquired::New).count();
+        self.taken += taken;
         TAKEN.set(TAKEN.get() + taken);
         self.keys.extend(new);
         self.keys.sort_unstable();
@@ -90,7 +103,7 @@ impl Locks {
     /// Gives this statement's keys back.
     fn release(&mut self) {
         self.keys.iter().for_each(|&key| release(tag(key), EXCLUSIVE));
-        TAKEN.set(TAKEN.get().saturating_sub(self.keys.len()));
+        TAKEN.set(TAKEN.get().saturating_sub(std::mem::take(&mut self.taken)));
     }
 
     /// Waits until nobody has any of these keys, with the turn, so that nobody takes one.
@@ -107,7 +120,7 @@ impl Locks {
                 acquire(turn(), EXCLUSIVE, true);
             }
             let is_free = |key: Key| {
-                let free = acquire(tag(key), EXCLUSIVE, false);
+                let free = acquire(tag(key), EXCLUSIVE, false) != Acquired::Not;
                 if free {
                     release(tag(key), EXCLUSIVE);
                 }
@@ -128,6 +141,39 @@ impl Locks {
 /// the end of this one.
 pub fn become_consumer() {
     acquire(lock_tag(CONSUMER_SPACE, 0), EXCLUSIVE, true);
+}
+
+/// Makes this process the only worker of its database, until it ends; false if there is one.
+pub fn try_be_the_worker() -> bool {
+    // SAFETY: a lock of the session, which its end releases.
+    let result = unsafe { pg_sys::LockAcquire(&lock_tag(WORKER_SPACE, 0), EXCLUSIVE, true, true) };
+    result != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
+}
+
+/// Waits for whoever changes the whole graph, and keeps such from it until the end of the
+/// transaction. What others have committed before is known after it.
+pub fn be_a_writer() {
+    for table in ["identifier", "link"] {
+        // SAFETY: waits for the lock that every writer of the table takes.
+        unsafe {
+            pg_sys::LockRelationOid(transaction::relation(table), pg_sys::RowExclusiveLock as _);
+        }
+    }
+}
+
+/// Waits until all transactions have ended that write to the graph now; holds up nobody.
+pub fn wait_for_writers() {
+    let tag = pg_sys::LOCKTAG {
+        // SAFETY: set once for this backend.
+        locktag_field1: unsafe { pg_sys::MyDatabaseId }.to_u32(),
+        locktag_field2: transaction::relation("identifier").to_u32(),
+        locktag_field3: 0,
+        locktag_field4: 0,
+        locktag_type: pg_sys::LockTagType::LOCKTAG_RELATION as u8,
+        locktag_lockmethodid: pg_sys::DEFAULT_LOCKMETHOD as u8,
+    };
+    // SAFETY: as CREATE INDEX CONCURRENTLY waits; it can be cancelled.
+    unsafe { pg_sys::WaitForLockers(tag, pg_sys::ShareRowExclusiveLock as _, false) };
 }
 
 /// Lets nobody write to a table until the end of the transaction.
@@ -167,19 +213,24 @@ fn has_turn() -> bool {
     unsafe { pg_sys::LockHeldByMe(&turn(), EXCLUSIVE) }
 }
 
-fn acquire_key(key: Key) {
-    // SAFETY: as in `acquire`.
-    let result = unsafe { pg_sys::LockAcquire(&tag(key), EXCLUSIVE, false, false) };
-    if result == pg_sys::LockAcquireResult::LOCKACQUIRE_OK {
-        TAKEN.set(TAKEN.get() + 1);
-    }
+/// What became of an attempt to take a lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Acquired {
+    /// Somebody else has it.
+    Not,
+    New,
+    /// This transaction had it before.
+    Again,
 }
 
 /// Takes a lock until the end of the transaction; unless it may `wait`, only if it is free.
-fn acquire(tag: pg_sys::LOCKTAG, mode: pg_sys::LOCKMODE, wait: bool) -> bool {
+fn acquire(tag: pg_sys::LOCKTAG, mode: pg_sys::LOCKMODE, wait: bool) -> Acquired {
     // SAFETY: a lock of a transaction, which its end releases; waiting can be cancelled.
-    let result = unsafe { pg_sys::LockAcquire(&tag, mode, false, !wait) };
-    result != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
+    match unsafe { pg_sys::LockAcquire(&tag, mode, false, !wait) } {
+        pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL => Acquired::Not,
+        pg_sys::LockAcquireResult::LOCKACQUIRE_OK => Acquired::New,
+        _ => Acquired::Again,
+    }
 }
 
 fn release(tag: pg_sys::LOCKTAG, mode: pg_sys::LOCKMODE) {

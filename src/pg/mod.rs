@@ -26,6 +26,7 @@ mod scan;
 pub mod settings;
 pub mod source;
 mod spi;
+pub mod statement;
 mod table;
 mod tables;
 mod thread;

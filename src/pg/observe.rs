@@ -4,7 +4,7 @@ use super::configuration::{self, Configuration};
 use super::cursor::{self, Row};
 use super::history::Operation;
 use super::watch::{self, Watched};
-use super::{backfill, live, queue, rejection, source, transaction};
+use super::{backfill, live, queue, rejection, source, statement, transaction};
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::source::batch::Batch;
@@ -142,7 +142,7 @@ pub fn observe(fcinfo: pg_sys::FunctionCallInfo) -> Result<(), Error> {
             let source = source::of_relation(call.relation()).ok().flatten();
             return match source.filter(|source| argument.unwrap_or(source.mode) == Mode::Queue) {
                 Some(source) => {
-                    queue::set_aside(&source, &error);
+                    queue::set_aside(&source, error);
                     Ok(())
                 }
                 None => Err(error),
@@ -156,7 +156,7 @@ pub fn observe(fcinfo: pg_sys::FunctionCallInfo) -> Result<(), Error> {
     let keyed = watched.source.mapping.key.is_some();
     match call.event() {
         Event::Delete | Event::Truncate if !keyed => Ok(()),
-        Event::Truncate => truncated(call, &configuration, &watched, mode),
+        Event::Truncate => truncated(call, configuration, &watched, mode),
         event => {
             if !call.is_after() {
                 return Err(Error::TriggerShape {
@@ -165,7 +165,7 @@ pub fn observe(fcinfo: pg_sys::FunctionCallInfo) -> Result<(), Error> {
                 });
             }
             let rows = Rows::of(call, event)?;
-            let mut sink = Sink::new(&configuration, &watched, mode, rows.count());
+            let mut sink = Sink::new(configuration, &watched, mode, rows.count())?;
             if watched.depends_on_settings {
                 transaction::with_pinned_text(|| rows.each(|row, back| sink.push(row, back)))?;
             } else {
@@ -180,8 +180,8 @@ pub fn observe(fcinfo: pg_sys::FunctionCallInfo) -> Result<(), Error> {
 /// own trigger.
 fn truncated(
     call: &Call,
-    configuration: &Rc<Configuration>,
-    watched: &Watched,
+    configuration: Rc<Configuration>,
+    watched: &Rc<Watched>,
     mode: Mode,
 ) -> Result<(), Error> {
     let tree = watch::tree(watched.source.oid);
@@ -197,7 +197,7 @@ fn truncated(
     if call.is_after() {
         return Err(Error::TriggerShape { relation: call.relation_name(), wanted: "BEFORE TRUNCATE" });
     }
-    let mut sink = Sink::new(configuration, watched, mode, usize::MAX);
+    let mut sink = Sink::new(configuration, watched, mode, usize::MAX)?;
     let mut result = Ok(());
     let query = watched.select_all(&call.relation_name());
     transaction::with_pinned_text(|| {
@@ -357,8 +357,8 @@ impl Drop for Transition {
 
 /// Where rows go, some thousand at a time.
 struct Sink<'a> {
-    configuration: &'a Configuration,
-    watched: &'a Watched,
+    configuration: Rc<Configuration>,
+    watched: &'a Rc<Watched>,
     mode: Mode,
     /// Whether there is more than one batch.
     many: bool,
@@ -366,8 +366,14 @@ struct Sink<'a> {
 }
 
 impl<'a> Sink<'a> {
-    fn new(configuration: &'a Configuration, watched: &'a Watched, mode: Mode, rows: usize) -> Self {
-        Sink { configuration, watched, mode, many: rows >= Batch::ROWS, batch: Batch::default() }
+    fn new(
+        configuration: Rc<Configuration>,
+        watched: &'a Rc<Watched>,
+        mode: Mode,
+        rows: usize,
+    ) -> Result<Self, Error> {
+        let configuration = if mode == Mode::Trigger { live::begin()? } else { configuration };
+        Ok(Sink { configuration, watched, mode, many: rows >= Batch::ROWS, batch: Batch::default() })
     }
 
     fn push(&mut self, row: &Row, taken_back: bool) -> Result<(), Error> {
@@ -379,7 +385,8 @@ impl<'a> Sink<'a> {
         let batch = std::mem::take(&mut self.batch);
         match self.mode {
             Mode::Queue => queue::append(self.watched, &batch),
-            _ => apply(self.configuration, &[(self.watched, &batch)], self.many)?,
+            _ if self.many => apply(&self.configuration, &[(self.watched, &batch)], true)?,
+            _ => statement::keep(&self.configuration, self.watched, batch)?,
         }
         Ok(())
     }

@@ -106,32 +106,7 @@ fn try_lock(database: pg_sys::Oid, class: pg_sys::Oid, object: pg_sys::Oid, mode
         locktag_type: pg_sys::LockTagType::LOCKTAG_OBJECT as u8,
         locktag_lockmethodid: pg_sys::DEFAULT_LOCKMETHOD as u8,
     };
-    acquire(&tag, mode, false)
-}
-
-/// Tells the lock of a database's worker from the advisory locks that users take, and from those in
-/// `lock.rs`.
-const WORKER_SPACE: u16 = 0x6975;
-
-/// Makes this process the only worker of its database, until it ends; false if there is one.
-pub fn try_be_the_worker() -> bool {
-    let tag = pg_sys::LOCKTAG {
-        // SAFETY: a variable of this process.
-        locktag_field1: unsafe { pg_sys::MyDatabaseId }.to_u32(),
-        locktag_field2: 0,
-        locktag_field3: 0,
-        locktag_field4: WORKER_SPACE,
-        locktag_type: pg_sys::LockTagType::LOCKTAG_ADVISORY as u8,
-        locktag_lockmethodid: pg_sys::USER_LOCKMETHOD as u8,
-    };
-    acquire(&tag, pg_sys::ExclusiveLock, true)
-}
-
-fn acquire(tag: &pg_sys::LOCKTAG, mode: u32, until_exit: bool) -> bool {
-    // SAFETY: in a transaction. It does not wait, and the end of the transaction or of the process
-    // releases the lock.
-    unsafe {
-        let result = pg_sys::LockAcquire(tag, mode as pg_sys::LOCKMODE, until_exit, true);
-        result != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
-    }
+    // SAFETY: in a transaction, whose end releases the lock. It does not wait.
+    let result = unsafe { pg_sys::LockAcquire(&tag, mode as pg_sys::LOCKMODE, false, true) };
+    result != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
 }

@@ -4,14 +4,14 @@
 //! A row is taken back after it was added: whoever takes it back has seen it committed, and so
 //! appends later. That is why there is one consumer, and why it goes by the number of an entry.
 
-use super::configuration::{self, Configuration};
+use super::configuration::Configuration;
 use super::observe;
 use super::progress::{self, Phase};
 use super::source::{self, Source};
 use super::table::{Place, Table, Value};
 use super::transaction::{self, Failure, PinnedSettings, Procedure, guarded};
 use super::watch::Watched;
-use super::{backfill, lock, settings, spi, worker, write};
+use super::{backfill, live, lock, settings, spi, worker, write};
 use crate::error::Error;
 use crate::source::batch::Batch;
 use pgrx::{JsonB, pg_sys};
@@ -60,22 +60,15 @@ fn insert(queue: &mut Table, source: u32, rows: usize, content: &[u8]) {
 }
 
 /// Notes that rows of a source could not even be queued.
-pub fn set_aside(source: &Source, error: &Error) {
-    let failure = Failure { code: super::error::sqlstate(error), message: error.to_string() };
-    dead_letter(source.number, &failure, None, None, 1);
+pub fn set_aside(source: &Source, error: Error) {
+    dead_letter(source.number, &error.into(), None, None);
 }
 
 /// Sets queued rows aside.
-fn dead_letter(
-    source: u32,
-    failure: &Failure,
-    row: Option<Map<String, Json>>,
-    content: Option<&[u8]>,
-    rows: usize,
-) {
+fn dead_letter(source: u32, failure: &Failure, row: Option<Map<String, Json>>, content: Option<&[u8]>) {
     spi::run(
-        "INSERT INTO identity_resolve.dead_letter (source, error, sqlstate, attempts, row, content, rows)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO identity_resolve.dead_letter (source, error, sqlstate, attempts, row, content)
+         VALUES ($1, $2, $3, $4, $5, $6)",
         &[
             (source as i32).into(),
             failure.message.as_str().into(),
@@ -83,7 +76,6 @@ fn dead_letter(
             ATTEMPTS.into(),
             row.map(|row| JsonB(Json::Object(row))).into(),
             content.map(<[u8]>::to_vec).into(),
-            (rows as i32).into(),
         ],
     );
 }
@@ -93,7 +85,7 @@ pub fn drain(procedure: &Procedure) -> Result<(), Error> {
     transaction::refuse_if_read_only();
     let pinned = PinnedSettings::pin();
     progress::end();
-    let last = transaction::with_snapshot(last_entry);
+    let last = transaction::with_latest_snapshot(last_entry);
     while drain_up_to(last, settings::queue_batch())? > 0 {
         if procedure.may_commit() {
             procedure.commit();
@@ -111,7 +103,7 @@ pub fn drain_batch(rows: usize) -> Result<usize, Error> {
 
 /// Brings all that a source has queued into the graph, and what was queued before it.
 pub fn drain_source(source: &Source) -> Result<(), Error> {
-    let last = transaction::with_snapshot(|| {
+    let last = transaction::with_latest_snapshot(|| {
         spi::one(
             "SELECT max(id) FROM identity_resolve.queue WHERE source = $1",
             &[(source.number as i32).into()],
@@ -131,7 +123,7 @@ fn last_entry() -> i64 {
 fn drain_up_to(last: i64, rows: usize) -> Result<usize, Error> {
     transaction::refuse_if_read_only();
     lock::become_consumer();
-    let configuration = configuration::current()?;
+    let configuration = live::begin()?;
     let entries = transaction::with_latest_snapshot(|| entries(last, rows));
     if entries.is_empty() {
         progress::end();
@@ -218,8 +210,9 @@ fn consume(configuration: &Configuration, entries: &[Queued]) -> Result<(), Erro
             if !failure.is_about_data() {
                 return Err(failure.into());
             }
-            for entry in entries.iter().filter(|other| other.source == entry.source) {
-                dead_letter(entry.source, &failure, None, Some(&entry.content), entry.rows);
+            for other in entries.iter().filter(|other| other.source == entry.source) {
+                let rows = single_rows(configuration, other)?;
+                rows.iter().for_each(|row| dead_letter(other.source, &failure, None, Some(row)));
             }
         }
     }
@@ -236,6 +229,21 @@ fn consume(configuration: &Configuration, entries: &[Queued]) -> Result<(), Erro
     }
     letters.extend(singles.iter().map(|(watched, packed)| Letter { watched, packed }));
     consume_or_set_aside(configuration, &letters)
+}
+
+/// The rows of an entry, each packed for itself, of a source whose table no longer fits its mapping.
+fn single_rows(configuration: &Configuration, entry: &Queued) -> Result<Vec<Vec<u8>>, Error> {
+    let whole = || vec![entry.content.clone()];
+    let source = transaction::with_latest_snapshot(|| source::of_number(entry.source))?;
+    let Some(source) = source else { return Ok(whole()) };
+    let (reader, _) = source.row_reader(&configuration.rules, &[], 0)?;
+    let width = reader.columns.len();
+    let mut batch = Batch::default();
+    let shape = Batch::packed_shape(&entry.content);
+    match shape.and_then(|shape| batch.unpack(width, &entry.content).map(|()| shape)) {
+        Ok(shape) => Ok((0..batch.len()).map(|row| batch.pack(width, row..row + 1, shape)).collect()),
+        Err(_) => Ok(whole()),
+    }
 }
 
 /// Whether rows of a source have been set aside.
@@ -322,7 +330,7 @@ fn consume_or_set_aside(configuration: &Configuration, letters: &[Letter]) -> Re
         }
     }
     let row = readable.then(|| letter.watched.named(&batch));
-    dead_letter(letter.watched.source.number, &failure, row, Some(letter.packed), 1);
+    dead_letter(letter.watched.source.number, &failure, row, Some(letter.packed));
     Ok(())
 }
 

@@ -148,7 +148,7 @@ pub fn add(oid: pg_sys::Oid, mapping: &str, mode: &str) -> Result<(), Error> {
         &[oid.into(), relation.plain_name.into(), mapping.into(), mode.word().into()],
     );
     if mode != Mode::Manual {
-        make_triggers(oid, parsed.key.is_some());
+        make_triggers(oid, parsed.key.is_some())?;
     }
     Ok(())
 }
@@ -170,10 +170,13 @@ fn mode_for(name: &str, relation: &Relation) -> Result<Mode, Error> {
 }
 
 /// Makes the triggers of modes trigger and queue, on all tables of a source that lack them.
-pub fn make_triggers(oid: pg_sys::Oid, keyed: bool) {
+pub fn make_triggers(oid: pg_sys::Oid, keyed: bool) -> Result<(), Error> {
     for table in watch::tree(oid) {
         let has = triggers(table);
         let name = relation(table).map_or_else(|_| String::new(), |relation| relation.name);
+        if let Some(trigger) = own_trigger(table) {
+            return Err(Error::OwnTrigger { relation: name, trigger });
+        }
         let wanted = TRIGGERS.iter().filter(|trigger| keyed || !trigger.of_keyed_only);
         for trigger in wanted.filter(|trigger| !has.iter().any(|known| known == trigger.name)) {
             lock::keep_writers_from(table);
@@ -187,11 +190,30 @@ pub fn make_triggers(oid: pg_sys::Oid, keyed: bool) {
             );
         }
     }
+    Ok(())
 }
 
-/// Drops the triggers that [`make_triggers`] made.
+/// A trigger that a user has made beside ours, so that each row would count twice; one for the role
+/// of a replica does not fire where ours do.
+fn own_trigger(table: pg_sys::Oid) -> Option<String> {
+    let names: Vec<String> = TRIGGERS.iter().map(|trigger| trigger.name.to_owned()).collect();
+    spi::one(
+        "SELECT tgname::text FROM pg_trigger WHERE tgrelid = $1 AND NOT tgname = ANY ($2)
+           AND tgfoid = 'identity_resolve.observe()'::regprocedure AND tgenabled IN ('O', 'A') AND tgnargs = 0",
+        &[table.into(), names.into()],
+        |row| row.text(0).unwrap_or_default().to_owned(),
+    )
+}
+
+/// Drops the triggers that [`make_triggers`] made; also on partitions that were detached since.
 fn drop_triggers(oid: pg_sys::Oid) {
-    for table in watch::tree(oid) {
+    let detached = spi::all(
+        "SELECT DISTINCT tgrelid FROM pg_trigger WHERE tgfoid = 'identity_resolve.observe()'::regprocedure",
+        &[],
+        |row| row.oid(0).unwrap_or(pg_sys::InvalidOid),
+    );
+    let detached = detached.into_iter().filter(|&table| matches!(of_relation(table), Ok(None)));
+    for table in watch::tree(oid).into_iter().chain(detached) {
         let Ok(relation) = relation(table) else { continue };
         for trigger in triggers(table) {
             spi::run(&format!("DROP TRIGGER {trigger} ON {}", relation.name), &[]);
@@ -206,22 +228,23 @@ pub fn made_trigger(name: &str) -> bool {
 
 /// Whether rows of a source count in their writer's transaction: by its mode, or because somebody
 /// has made a trigger that says so.
-pub fn counts_at_once(source: &Source) -> bool {
+pub fn counts_at_once(source: &Source, mode: Mode) -> bool {
     let made = spi::one(
         "SELECT FROM pg_trigger AS t
          WHERE t.tgrelid = ANY ($1) AND t.tgfoid = 'identity_resolve.observe()'::regprocedure
            AND (t.tgnargs > 0 OR $2 <> 'queue')",
-        &[watch::tree(source.oid).into(), source.mode.word().into()],
+        &[watch::tree(source.oid).into(), mode.word().into()],
         |_| (),
     );
-    source.mode == Mode::Trigger || made.is_some()
+    mode == Mode::Trigger || made.is_some()
 }
 
 /// The names of those of our triggers that a table has.
 fn triggers(table: pg_sys::Oid) -> Vec<String> {
     let names: Vec<String> = TRIGGERS.iter().map(|trigger| trigger.name.to_owned()).collect();
     spi::all(
-        "SELECT tgname::text FROM pg_trigger WHERE tgrelid = $1 AND tgname = ANY ($2)",
+        "SELECT tgname::text FROM pg_trigger WHERE tgrelid = $1 AND tgname = ANY ($2)
+           AND tgfoid = 'identity_resolve.observe()'::regprocedure",
         &[table.into(), names.into()],
         |row| row.text(0).unwrap_or_default().to_owned(),
     )
@@ -268,13 +291,15 @@ pub fn set_mode(oid: pg_sys::Oid, mode: &str) -> Result<(), Error> {
     let relation = relation(oid)?;
     let mode = mode_for(mode, &relation)?;
     watch::tree(oid).into_iter().for_each(lock::keep_writers_from);
-    for source in attached(Some(oid))? {
+    attached(Some(oid))?.iter().try_for_each(claim)?;
+    // As it is now, that nobody else is at it.
+    for source in transaction::with_latest_snapshot(|| attached(Some(oid)))? {
         if source.mode == Mode::Queue && mode != Mode::Queue {
             queue::drain_source(&source)?;
         }
         match mode {
             Mode::Manual => drop_triggers(oid),
-            Mode::Trigger | Mode::Queue => make_triggers(oid, source.mapping.key.is_some()),
+            Mode::Trigger | Mode::Queue => make_triggers(oid, source.mapping.key.is_some())?,
         }
         spi::one("SELECT set_config('identity_resolve.sets_mode', 'on', true)", &[], |_| ());
         spi::run(
@@ -399,6 +424,18 @@ pub fn attached(oid: Option<pg_sys::Oid>) -> Result<Vec<Source>, Error> {
 /// The source of this number, if there is one.
 pub fn of_number(number: u32) -> Result<Option<Source>, Error> {
     spi::one(&format!("{SOURCE} WHERE s.id = $1"), &[(number as i32).into()], from_row).transpose()
+}
+
+/// A relation, and all that it inherits from.
+pub fn lineage(oid: pg_sys::Oid) -> Vec<pg_sys::Oid> {
+    spi::all(
+        "WITH RECURSIVE up AS (
+             SELECT $1 AS oid
+             UNION SELECT i.inhparent FROM up JOIN pg_inherits AS i ON i.inhrelid = up.oid)
+         SELECT oid FROM up",
+        &[oid.into()],
+        |row| row.oid(0).unwrap_or(pg_sys::InvalidOid),
+    )
 }
 
 /// The source that a relation is, or is a partition or child of.

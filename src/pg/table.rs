@@ -134,12 +134,21 @@ impl Table {
                 (*self.result).ri_IndexRelationDescs,
                 (*self.result).ri_NumIndices as usize,
             );
-            let has = |index: &&pg_sys::Relation| {
+            let infos = std::slice::from_raw_parts(
+                (*self.result).ri_IndexRelationInfo,
+                (*self.result).ri_NumIndices as usize,
+            );
+            // There may be others, that a DBA has made or that a REINDEX has left.
+            let has = |(index, info): &(&pg_sys::Relation, &*mut pg_sys::IndexInfo)| {
                 let key = (*(**index)).rd_index;
                 let count = (*key).indnkeyatts as usize;
-                (*key).indkey.values.as_slice(count) == columns
+                (*key).indisvalid
+                    && (***info).ii_Am == pg_sys::BTREE_AM_OID
+                    && (***info).ii_Predicate.is_null()
+                    && (***info).ii_Expressions.is_null()
+                    && (*key).indkey.values.as_slice(count) == columns
             };
-            *indexes.iter().find(has).expect("the table has this index")
+            *indexes.iter().zip(infos).find(has).expect("the table has this index").0
         }
     }
 

@@ -118,6 +118,8 @@ pub struct Failure {
     /// SQLSTATE.
     pub code: PgSqlErrorCode,
     pub message: String,
+    /// It is one of our own errors, and about what was worked on.
+    ours: bool,
 }
 
 impl Failure {
@@ -125,7 +127,7 @@ impl Failure {
     /// other transactions: then trying again is no use.
     pub fn is_about_data(&self) -> bool {
         let class = unpacked(self.code);
-        !["08", "25", "40", "53", "55", "57", "58", "F0"].contains(&&class[..2])
+        self.ours || !["08", "25", "40", "53", "55", "57", "58", "F0"].contains(&&class[..2])
     }
 
     /// Its SQLSTATE as text.
@@ -142,8 +144,9 @@ impl From<Failure> for Error {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        let message = error.to_string();
-        Failure { code: super::error::sqlstate(&error), message }
+        let ours = !matches!(error, Error::Serialization | Error::Consumption { .. });
+        let message = format!("{error}: {} {}", error.detail(), error.hint());
+        Failure { code: super::error::sqlstate(&error), message, ours }
     }
 }
 
@@ -169,7 +172,8 @@ pub fn guarded<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Failure>
         CaughtError::PostgresError(error)
         | CaughtError::ErrorReport(error)
         | CaughtError::RustPanic { ereport: error, .. } => {
-            Some(Failure { code: error.sql_error_code(), message: error.message().to_owned() })
+            let message = error.message().to_owned();
+            Some(Failure { code: error.sql_error_code(), message, ours: false })
         }
     })
     .execute();
@@ -280,26 +284,48 @@ impl Drop for PinnedSettings {
     }
 }
 
+/// Runs `work` as a function of `role` with SECURITY DEFINER and a pinned search_path would.
+pub fn as_role<T>(role: pg_sys::Oid, work: impl FnOnce() -> T) -> T {
+    // SAFETY: as fmgr_security_definer does; after an error the (sub)transaction's end undoes both.
+    unsafe {
+        let (mut caller, mut context) = (pg_sys::InvalidOid, 0);
+        pg_sys::GetUserIdAndSecContext(&mut caller, &mut context);
+        let definer = context | pg_sys::SECURITY_LOCAL_USERID_CHANGE as i32;
+        pg_sys::SetUserIdAndSecContext(role, definer);
+        let level = pg_sys::NewGUCNestLevel();
+        pin(PINNED[0]);
+        let result = work();
+        pg_sys::AtEOXact_GUC(true, level);
+        pg_sys::SetUserIdAndSecContext(caller, context);
+        result
+    }
+}
+
+/// Pins a setting at the current nest level.
+fn pin((name, value): (&str, &str)) {
+    let text = |text: &str| CString::new(text).unwrap_or_default();
+    // SAFETY: both strings outlive the call.
+    unsafe {
+        pg_sys::set_config_option(
+            text(name).as_ptr(),
+            text(value).as_ptr(),
+            pg_sys::GucContext::PGC_USERSET,
+            pg_sys::GucSource::PGC_S_SESSION,
+            pg_sys::GucAction::GUC_ACTION_SAVE,
+            true,
+            0,
+            false,
+        );
+    }
+}
+
 /// Runs `work` with the settings pinned on which it depends how a value looks as text.
 pub fn with_pinned_text<T>(work: impl FnOnce() -> T) -> T {
     // SAFETY: as a function with SET clauses does; after an error the (sub)transaction's end undoes
     // the settings.
     unsafe {
         let level = pg_sys::NewGUCNestLevel();
-        for (name, value) in PINNED {
-            let (name, value) =
-                (CString::new(name).unwrap_or_default(), CString::new(value).unwrap_or_default());
-            pg_sys::set_config_option(
-                name.as_ptr(),
-                value.as_ptr(),
-                pg_sys::GucContext::PGC_USERSET,
-                pg_sys::GucSource::PGC_S_SESSION,
-                pg_sys::GucAction::GUC_ACTION_SAVE,
-                true,
-                0,
-                false,
-            );
-        }
+        PINNED.into_iter().for_each(pin);
         let result = work();
         pg_sys::AtEOXact_GUC(true, level);
         result

@@ -21,6 +21,8 @@ pub struct Watched {
     pub source: Source,
     pub rows: RowReader,
     time: Option<(usize, Time)>,
+    /// The relation, and what it inherits from: if one of these changes, so may this.
+    pub lineage: Vec<pg_sys::Oid>,
     /// The columns of the relation by place; `None` for one that was dropped.
     names: Vec<Option<String>>,
     /// How each column that is read becomes text, and where it stands.
@@ -63,6 +65,7 @@ impl Watched {
         }
         Ok(Some(Watched {
             names,
+            lineage: source::lineage(oid),
             time: time.map(|(name, kind)| (place(&name), kind)),
             depends_on_settings: text_columns.clone().any(|column| depends_on_settings(column.type_oid)),
             columns: text_columns

@@ -10,7 +10,7 @@
 use super::expire::{self, Sweep};
 use super::process::{self, Activity};
 use super::progress::{self, Phase, Report};
-use super::{launcher, load, queue, settings, spi, transaction};
+use super::{launcher, load, lock, queue, settings, spi, transaction};
 use crate::error::Error;
 use pgrx::datum::DatumWithOid;
 use pgrx::pg_sys::panic::{CaughtError, ErrorReport};
@@ -52,7 +52,7 @@ pub fn run(database: pg_sys::Oid) {
     unsafe { pg_sys::BackgroundWorkerInitializeConnectionByOid(database, pg_sys::Oid::INVALID, 0) };
     pin_settings();
     process::report(Activity::Running, "looking for work");
-    let name = match transact(|| Ok(process::try_be_the_worker().then(database_name))) {
+    let name = match transact(|| Ok(lock::try_be_the_worker().then(database_name))) {
         Ok(Some(Some(name))) => name,
         Ok(_) => return,
         Err(failure) => return rest_after(&failure, "?"),

@@ -2,6 +2,7 @@
 
 use crate::{Database, error_code};
 use postgres::Client;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 /// Each client writes times in a way of its own.
@@ -52,4 +53,22 @@ pub fn insist(client: &mut Client, transaction: &[String], retried: &[&str]) {
         assert!(retried.contains(&error_code(&result)), "{transaction:#?}: {result:?}");
     }
     panic!("after 1,000 times, still not: {transaction:#?}");
+}
+
+/// Clients work until `meanwhile` is over: `work` is to end soon after it is told so.
+pub fn while_working(work: impl FnOnce(&AtomicBool) + Send, meanwhile: impl FnOnce()) {
+    /// Tells them, be it after a panic.
+    struct Done<'a>(&'a AtomicBool);
+    impl Drop for Done<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let tell = Done(&done);
+        scope.spawn(|| work(&done));
+        meanwhile();
+        drop(tell);
+    });
 }

@@ -10,6 +10,7 @@ use std::process::Command;
 pub struct Cluster {
     /// The name under which `tests/bin/cluster` knows it, where it is ours.
     name: Option<String>,
+    settings: Vec<String>,
     environment: HashMap<String, String>,
 }
 
@@ -44,7 +45,8 @@ impl Cluster {
             let value = std::env::var(name);
             (name.to_owned(), value.unwrap_or_else(|_| panic!("{name} is not set: run tests/bin/test")))
         };
-        Cluster { name: None, environment: ["PGHOST", "PGPORT", "PGUSER"].map(value).into() }
+        let environment = ["PGHOST", "PGPORT", "PGUSER"].map(value).into();
+        Cluster { name: None, settings: Vec::new(), environment }
     }
 
     /// One of our own, which is removed in the end.
@@ -55,14 +57,16 @@ impl Cluster {
             .filter_map(|line| line.strip_prefix("export ")?.split_once('='))
             .map(|(name, value)| (name.to_owned(), value.trim_matches('\'').to_owned()))
             .collect();
-        Cluster { name: Some(name.to_owned()), environment }
+        let settings = settings.iter().copied().map(str::to_owned).collect();
+        Cluster { name: Some(name.to_owned()), settings, environment }
     }
 
     /// Kills every process of it at once, as a power failure would, and starts it again.
     pub fn crash(&self) {
         let name = self.name.as_deref().expect("only a cluster of our own may be killed");
         script(&["crash", name]);
-        script(&["start", name]);
+        let settings = self.settings.iter().map(String::as_str);
+        script(&["start", name].into_iter().chain(settings).collect::<Vec<_>>());
     }
 
     pub fn environment(&self) -> &HashMap<String, String> {

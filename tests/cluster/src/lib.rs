@@ -12,7 +12,7 @@ mod events;
 mod state;
 mod world;
 
-pub use client::{at_once, client, insist, run};
+pub use client::{at_once, client, insist, run, while_working};
 pub use cluster::{Cluster, program};
 pub use database::{Backfill, Database, error_code};
 pub use dice::Dice;

@@ -1,6 +1,6 @@
 //! Many write at once: nobody fails who need not, and nothing is lost.
 
-use cluster::{Author, Cluster, Database, World, at_once, error_code, insist, run, soak};
+use cluster::{Author, Cluster, Database, World, at_once, error_code, insist, run, soak, while_working};
 use postgres::Client;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -105,33 +105,20 @@ fn old_snapshots_meet_nothing_but_serialization_failures() {
     }
 }
 
-/// Says so when it goes, be it by a panic.
-struct Done<'a>(&'a AtomicBool);
-
-impl Drop for Done<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
 /// Four write while `meanwhile` runs; none of them fails.
 fn while_writing(database: &Database, seed: u64, meanwhile: impl FnOnce(&mut Client)) {
-    let done = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        let _done = Done(&done);
-        scope.spawn(|| {
-            at_once(database, 4, |i, client| {
-                let mut author = Author::new(database, seed << 8 | i, 60).of_lot(i, 4);
-                while !done.load(Ordering::Relaxed) {
-                    let statement = author.write();
-                    let result = run(client, std::slice::from_ref(&statement));
-                    let known = matches!(error_code(&result), "no error" | "23505");
-                    assert!(known, "{statement}: {result:?}");
-                }
-            });
+    let write = |done: &AtomicBool| {
+        at_once(database, 4, |i, client| {
+            let mut author = Author::new(database, seed << 8 | i, 60).of_lot(i, 4);
+            while !done.load(Ordering::Relaxed) {
+                let statement = author.write();
+                let result = run(client, std::slice::from_ref(&statement));
+                let known = matches!(error_code(&result), "no error" | "23505");
+                assert!(known, "{statement}: {result:?}");
+            }
         });
-        meanwhile(&mut database.connect());
-    });
+    };
+    while_working(write, || meanwhile(&mut database.connect()));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Servers are killed under load: what was acknowledged is there, counted once.
 
-use cluster::{Author, Cluster, Database, Dice, World, client, error_code, run, soak};
+use cluster::{Author, Cluster, Database, Dice, World, client, error_code, run, soak, while_working};
 use postgres::Client;
 use std::process::Command;
 use std::sync::Mutex;
@@ -40,29 +40,27 @@ fn reconnect(database: &Database, n: u64) -> Client {
 
 /// Writes until `done`, each transaction with its number; returns those that were acknowledged.
 fn write(database: &Database, seed: u64, lot: u64, done: &AtomicBool) -> Vec<i32> {
-    let mut author = Author::new(database, seed << 8 | lot, 20).of_lot(lot, CLIENTS);
+    let mut author = Author::new(database, seed << 8 | lot, 60).of_lot(lot, CLIENTS);
     let mut client = reconnect(database, lot);
     let mut acknowledged = Vec::new();
     for number in 0.. {
         if done.load(Ordering::Relaxed) {
             break;
         }
-        let command = author.dice.once_in(6).then(|| author.command());
-        let transaction = command.clone().map_or_else(
-            || {
-                let writes = (0..1 + author.dice.below(3)).map(|_| author.write());
-                let number = format!("INSERT INTO acknowledged VALUES ({lot}, {number})");
-                let begin = "BEGIN".to_owned();
-                std::iter::once(begin)
-                    .chain(writes.collect::<Vec<_>>())
-                    .chain([number, "COMMIT".to_owned()])
-                    .collect()
-            },
-            |command| vec![command],
-        );
+        let is_command = author.dice.once_in(6);
+        let transaction = if is_command {
+            vec![author.command()]
+        } else {
+            let writes = 1 + author.dice.below(3);
+            let mut block = vec!["BEGIN".to_owned()];
+            block.extend((0..writes).map(|_| author.write()));
+            block.push(format!("INSERT INTO acknowledged VALUES ({lot}, {number})"));
+            block.push("COMMIT".to_owned());
+            block
+        };
         let result = run(&mut client, &transaction);
         match error_code(&result) {
-            "no error" if command.is_none() => acknowledged.push(number),
+            "no error" if !is_command => acknowledged.push(number),
             "no error" | "23505" | "40P01" | "40001" | "55006" => {}
             "57P01" | "57P02" | "57P03" | "no SQLSTATE" => client = reconnect(database, lot),
             _ => panic!("{transaction:#?}: {result:?}"),
@@ -71,7 +69,7 @@ fn write(database: &Database, seed: u64, lot: u64, done: &AtomicBool) -> Vec<i32
     acknowledged
 }
 
-/// Kills a process of this kind, if there is one, or the whole cluster.
+/// Kills a process of this kind, as soon as there is one, or the whole cluster.
 fn kill(cluster: &Cluster, database: &Database, victim: &str) {
     if victim == "everything" {
         return cluster.crash();
@@ -81,11 +79,15 @@ fn kill(cluster: &Cluster, database: &Database, victim: &str) {
          AND pid <> pg_backend_pid() ORDER BY random() LIMIT 1"
     );
     let mut client = reconnect(database, 0);
-    if let Some(row) = client.query_opt(&query, &[]).unwrap() {
-        let pid: i32 = row.get(0);
-        // It may have ended meanwhile.
-        Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap();
-    }
+    let started = Instant::now();
+    let pid: i32 = loop {
+        if let Some(row) = client.query_opt(&query, &[]).unwrap() {
+            break row.get(0);
+        }
+        assert!(started.elapsed() < PATIENCE, "there is no process with {victim}");
+    };
+    // It may have ended meanwhile.
+    Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap();
 }
 
 #[test]
@@ -104,25 +106,29 @@ fn nothing_is_lost_nor_counted_twice() {
     database.run("CREATE TABLE acknowledged (client int, number int, PRIMARY KEY (client, number))");
     for round in 0..4 * soak() {
         let mut dice = Dice::new(round);
-        let world = World::random(&mut dice);
+        let world =
+            World { modes: ["trigger", "queue", "queue", "trigger"], ..World::random(&mut dice) };
         world.begin(&database);
         database.run("TRUNCATE acknowledged");
-        let done = AtomicBool::new(false);
         let acknowledged = Mutex::new(Vec::new());
-        thread::scope(|scope| {
-            for lot in 0..CLIENTS {
-                let (database, done, acknowledged) = (&database, &done, &acknowledged);
-                scope.spawn(move || {
-                    let numbers = write(database, round, lot, done);
-                    acknowledged.lock().unwrap().extend(numbers.into_iter().map(|n| (lot as i32, n)));
-                });
-            }
+        let work = |done: &AtomicBool| {
+            thread::scope(|scope| {
+                for lot in 0..CLIENTS {
+                    let (database, acknowledged) = (&database, &acknowledged);
+                    scope.spawn(move || {
+                        let numbers = write(database, round, lot, done);
+                        let mine = numbers.into_iter().map(|number| (lot as i32, number));
+                        acknowledged.lock().unwrap().extend(mine);
+                    });
+                }
+            });
+        };
+        while_working(work, || {
             for n in 0..2 {
                 thread::sleep(Duration::from_millis(300 + dice.below(1_500)));
                 kill(&cluster, &database, VICTIMS[((round * 2 + n) % 4) as usize]);
             }
             thread::sleep(Duration::from_millis(300));
-            done.store(true, Ordering::Relaxed);
         });
         let mut client = reconnect(&database, 0);
         let written: Vec<(i32, i32)> = client
