@@ -1,7 +1,7 @@
 //! Statements that fire the trigger function several times, and what else the review of the live
 //! graph found.
 
-use cluster::{Cluster, Database, Dice, state};
+use cluster::{Cluster, Database, Dice, meaning};
 use std::thread;
 
 const MAPPING: &str = r#"{"key": "id", "identifiers": {"email": "email", "cookie": "cookie"}}"#;
@@ -10,10 +10,10 @@ const EVENTS: &str = r#"{"identifiers": {"email": "email", "cookie": "cookie"}}"
 /// A backfill finds nothing to change.
 fn assert_settled(database: &Database) {
     let mut client = database.connect();
-    let live = state(&mut client);
+    let live = meaning(&mut client);
     assert!(!live.is_empty());
     client.batch_execute("CALL identity_resolve.backfill()").unwrap();
-    live.assert_is(&state(&mut client), "live");
+    live.assert_is(&meaning(&mut client), "live");
 }
 
 /// Six sessions run statements that `statement` writes about two people each; none may fail.
