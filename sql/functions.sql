@@ -183,7 +183,7 @@ CREATE PROCEDURE identity_resolve.expire_in_batches(as_of timestamptz DEFAULT no
     LANGUAGE c
     AS 'MODULE_PATHNAME', 'expire_in_batches_wrapper';
 COMMENT ON PROCEDURE identity_resolve.expire_in_batches(timestamptz) IS
-    'Like expire(), and commits after some thousand identifiers, so that writers never wait for long';
+    'Like expire(), and commits after each 200 identifiers that it looks at, so that writers never wait for long';
 
 -- Progress --------------------------------------------------------------------------------------
 

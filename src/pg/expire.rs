@@ -17,7 +17,7 @@ use rustc_hash::FxHashSet;
 use uuid::Uuid;
 
 /// Identifiers that a batch looks at anew.
-pub const BATCH: i64 = 1000;
+pub const BATCH: i64 = 200;
 
 /// An identifier that has become expired.
 pub struct Expired {
