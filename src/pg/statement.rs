@@ -29,6 +29,8 @@ thread_local! {
 struct Kept {
     watched: Rc<Watched>,
     batch: Batch,
+    /// How many rows this and all before it have.
+    rows: usize,
     /// The subtransaction that they go with.
     subtransaction: pg_sys::SubTransactionId,
     /// The role that the trigger function runs as.
@@ -53,20 +55,25 @@ pub fn keep(configuration: &Configuration, watched: &Rc<Watched>, batch: Batch) 
     }
     // SAFETY: read variables of this backend.
     let (subtransaction, role) = unsafe { (pg_sys::GetCurrentSubTransactionId(), pg_sys::GetUserId()) };
-    KEPT.with_borrow_mut(|kept| {
-        kept.push(Kept { watched: Rc::clone(watched), batch, subtransaction, role });
+    let rows = KEPT.with_borrow_mut(|kept| {
+        let before = kept.last().map_or(0, |last| last.rows);
+        let rows = before + batch.len();
+        kept.push(Kept { watched: Rc::clone(watched), batch, rows, subtransaction, role });
+        rows
     });
-    Ok(())
+    // A cascade may go on for millions of rows.
+    if rows >= Batch::ROWS { apply_kept(true) } else { Ok(()) }
 }
 
-fn apply_kept() -> Result<(), Error> {
+/// `many`: there is more to come.
+fn apply_kept(many: bool) -> Result<(), Error> {
     let kept = KEPT.take();
     let Some(role) = kept.first().map(|kept| kept.role) else { return Ok(()) };
     transaction::as_role(role, || {
         let configuration = live::begin()?;
         let batches: Vec<(&Watched, &Batch)> =
             kept.iter().map(|kept| (&*kept.watched, &kept.batch)).collect();
-        observe::apply(&configuration, &batches, false)
+        observe::apply(&configuration, &batches, many)
     })
 }
 
@@ -101,7 +108,7 @@ unsafe extern "C-unwind" fn finish(query: *mut pg_sys::QueryDesc) {
     }
     if DEPTH.get() == 0
         && KEPT.with_borrow(|kept| !kept.is_empty())
-        && let Err(error) = apply_kept()
+        && let Err(error) = apply_kept(false)
     {
         ErrorReport::from(error).report(PgLogLevel::ERROR);
     }
