@@ -43,8 +43,12 @@ pub fn backfill(oid: Option<pg_sys::Oid>, procedure: &Procedure) -> Result<(), E
         }
     }
     progress::begin();
+    // To save is to commit, which lets go of the sources that have been read before.
+    let may_save = procedure.may_commit()
+        && (sources.len() == 1 || sources.iter().all(|source| source.mode == Mode::Manual));
     for source in &sources {
-        let backfill = Backfill { source, configuration: &configuration, procedure, pinned: &pinned };
+        let backfill =
+            Backfill { source, may_save, configuration: &configuration, procedure, pinned: &pinned };
         let (tally, places) = backfill.read(&mut graph)?;
         tallies.push(tally);
         queued.extend(places);
@@ -59,8 +63,8 @@ pub fn backfill(oid: Option<pg_sys::Oid>, procedure: &Procedure) -> Result<(), E
             graph.replace(Replaced { source: source.number, from });
         }
     }
-    queue::remove(&queued);
     settle(graph, &configuration, procedure.may_commit())?;
+    queue::remove(&queued);
     for (source, tally) in sources.iter().zip(&tallies) {
         record(source, tally);
     }
@@ -120,6 +124,7 @@ fn record(source: &Source, tally: &Tally) {
 /// The backfill of one source.
 struct Backfill<'a> {
     source: &'a Source,
+    may_save: bool,
     configuration: &'a Configuration,
     procedure: &'a Procedure,
     pinned: &'a PinnedSettings,
@@ -155,7 +160,7 @@ impl Backfill<'_> {
         let mut reader = Reader::new(self.source, rules, *kept)?;
         let digest = checkpoint::configuration_digest(self.source, &reader);
         progress::phase(Phase::Reading, reader.estimated_rows(), self.source.oid.to_u32());
-        let saves = self.procedure.may_commit() && reader.has_blocks();
+        let saves = self.may_save && reader.has_blocks();
         let mut saved = if saves { checkpoint::saved(self.source, digest) } else { Vec::new() };
         progress::advance(saved.iter().map(|s| s.rows).sum());
         let done: Vec<Stretch> = saved.iter().flat_map(|s| s.stretches.iter().copied()).collect();

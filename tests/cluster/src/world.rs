@@ -369,16 +369,16 @@ impl Author {
         let table = self.pick(&SOURCES.each_ref().map(|source| source.table));
         let as_of = self.time(&[2022, 2023, 2024, 2025, 2026]);
         match self.dice.below(12) {
-            0..4 => "CALL identity_resolve.drain_queue()".to_owned(),
-            4 | 5 => format!("SELECT count(*) FROM identity_resolve.expire('{as_of}')"),
-            6 => format!("CALL identity_resolve.expire_in_batches('{as_of}')"),
-            7..10 => {
+            0..3 => "CALL identity_resolve.drain_queue()".to_owned(),
+            3 | 4 => format!("SELECT count(*) FROM identity_resolve.expire('{as_of}')"),
+            5 => format!("CALL identity_resolve.expire_in_batches('{as_of}')"),
+            6..9 => {
                 format!(
                     "SELECT identity_resolve.set_mode('{table}', '{}')",
                     self.pick(&["trigger", "queue"])
                 )
             }
-            10 => format!("CALL identity_resolve.backfill('{table}')"),
+            9 | 10 => format!("CALL identity_resolve.backfill('{table}')"),
             _ => "CALL identity_resolve.backfill()".to_owned(),
         }
     }

@@ -90,7 +90,7 @@ fn one_client() {
     let cluster = Cluster::running();
     let database = Database::create(&cluster, "live_one");
     World::create_tables(&database);
-    for seed in seeds(130) {
+    for seed in seeds(120) {
         let mut dice = Dice::new(seed);
         let world = World::random(&mut dice);
         let people = 2 + dice.below(6);
