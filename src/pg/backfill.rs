@@ -194,6 +194,17 @@ impl Backfill<'_> {
                     reader.read(stretch, &mut observer, &mut graph, &mut tally)?;
                 }
                 queued = queue::places(self.source);
+                if self.source.mapping.key.is_none() {
+                    // What is queued of days that are not replaced counts as if there were no queue.
+                    let replaced = tally.oldest.unwrap_or(Day::MAX);
+                    queue::count_before(
+                        replaced,
+                        self.source,
+                        self.configuration,
+                        &mut observer,
+                        &mut graph,
+                    )?;
+                }
                 Ok(())
             })?;
             if to_do.is_empty() {

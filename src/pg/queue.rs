@@ -13,7 +13,11 @@ use super::transaction::{self, Failure, PinnedSettings, Procedure, guarded};
 use super::watch::Watched;
 use super::{backfill, live, lock, settings, spi, worker, write};
 use crate::error::Error;
+use crate::graph::{Day, Graph};
 use crate::source::batch::Batch;
+use crate::source::row::Tally;
+use crate::source::seen_at;
+use crate::source::sighting::Observer;
 use pgrx::{JsonB, pg_sys};
 use rustc_hash::FxHashMap;
 use serde_json::{Map, Value as Json};
@@ -359,6 +363,33 @@ pub fn places(source: &Source) -> Vec<Place> {
         &[(source.number as i32).into()],
         |row| row.place(0),
     )
+}
+
+/// Counts the queued rows of a source that the active snapshot shows and that were seen before a day.
+pub fn count_before(
+    day: Day,
+    source: &Source,
+    configuration: &Configuration,
+    observer: &mut Observer,
+    graph: &mut Graph,
+) -> Result<(), Error> {
+    let entries = spi::all(
+        "SELECT content FROM identity_resolve.queue WHERE source = $1 ORDER BY id",
+        &[(source.number as i32).into()],
+        |row| row.bytes(0).unwrap_or_default().to_vec(),
+    );
+    let Some(watched) = configuration.watched_source(source.number)? else { return Ok(()) };
+    let today = seen_at::today();
+    for packed in entries.iter().filter(|packed| !packed.is_empty()) {
+        let mut batch = Batch::default();
+        (Letter { watched: &watched, packed }).unpack_into(&mut batch)?;
+        for row in batch.rows(watched.width()) {
+            if watched.rows.day(&row, today) < day {
+                watched.rows.read(&row, today, observer, graph, &mut Tally::default());
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Removes entries, of which this session is the consumer.

@@ -161,6 +161,11 @@ impl RowReader {
         text.map(|text| Value { text, column: part })
     }
 
+    /// The day that a row counts on.
+    pub fn day(&self, row: &Row, today: Day) -> Day {
+        self.seen_at(row, today).ok().flatten().unwrap_or(self.undated)
+    }
+
     /// Counts the sighting of one row, or takes it back. No row may have been seen after `today`.
     pub fn read(
         &self,
