@@ -114,7 +114,7 @@ pub struct DeviceType {
 }
 
 /// Everything the solver must know beside the graph.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Rules {
     pub types: Vec<IdentifierType>,
     pub device_types: Vec<DeviceType>,
@@ -163,6 +163,20 @@ impl Rules {
             _ => None,
         };
         device.and_then(|device| device.expired_before).or(self.type_of(index).expired_before)
+    }
+
+    /// These rules, with the days before which something is expired of `newer` ones.
+    pub fn as_of(&self, newer: &Rules) -> Rules {
+        let mut rules = self.clone();
+        for kind in &mut rules.types {
+            let other = newer.types.iter().find(|other| other.name == kind.name);
+            kind.expired_before = other.map_or(kind.expired_before, |other| other.expired_before);
+        }
+        for device in &mut rules.device_types {
+            let other = newer.device_type(&device.name);
+            device.expired_before = other.map_or(device.expired_before, |other| other.expired_before);
+        }
+        rules
     }
 
     /// The day from which on whatever was in use is not expired; `None` if nothing ever expires.

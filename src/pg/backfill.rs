@@ -15,6 +15,7 @@ use crate::graph::{Day, Graph, Replaced, Settled};
 use crate::source::row::Tally;
 use crate::source::sighting::Observer;
 use pgrx::pg_sys;
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::time::Instant;
 use uuid::Uuid;
@@ -88,8 +89,14 @@ pub fn retract(sources: &[Source]) -> Result<(), Error> {
 /// Adds the stored graph to fresh counts, decides, and writes what changed. `ends_soon`: the
 /// transaction does, after this.
 fn settle(mut graph: Graph, configuration: &Configuration, ends_soon: bool) -> Result<(), Error> {
-    let Configuration { rules, words, .. } = configuration;
     transaction::lock_graph();
+    let Configuration { rules, words, .. } = configuration;
+    let current = configuration::current()?;
+    // Somebody may have expired while the sources were read.
+    let rules = &match std::ptr::eq(configuration, &raw const *current) {
+        true => Cow::Borrowed(rules),
+        false => Cow::Owned(rules.as_of(&current.rules)),
+    };
     let settled = transaction::with_snapshot(|| -> Result<_, Error> {
         progress::phase(
             Phase::Loading,

@@ -101,6 +101,8 @@ fn candidates(rules: &Rules, after: i64, before: Day) -> Result<Vec<(i64, Option
 
 /// Expires as of a time, in one transaction; returns who has left a profile.
 pub fn expire(as_of: i64) -> Result<Vec<Expired>, Error> {
+    // Whoever is at it has decided by the old date, and whoever comes cannot know the new one.
+    transaction::lock_graph();
     let mut all = Vec::new();
     in_batches(Sweep::begin(as_of)?, |expired| all.extend(expired))?;
     all.sort_unstable_by(|x, y| x.identifier.cmp(&y.identifier));
@@ -116,6 +118,9 @@ pub fn expire_in_batches(as_of: i64, procedure: &Procedure) -> Result<(), Error>
             pinned.renew();
         }
     };
+    if !procedure.may_commit() {
+        transaction::lock_graph();
+    }
     let sweep = Sweep::begin(as_of)?;
     commit();
     if procedure.may_commit() {

@@ -230,7 +230,7 @@ fn survives_what_ends_it() {
     }
     // A cancelled batch is an error, and was tried again.
     let error: String = status(&mut client).get("last_error");
-    assert_eq!(error, "canceling statement due to user request");
+    assert!(error.starts_with("canceling statement due to user request"), "{error}");
 
     // The worker is killed: PostgreSQL ends every session and recovers.
     for who in [WORKER, LAUNCHER] {
