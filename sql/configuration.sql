@@ -289,6 +289,8 @@ CREATE TRIGGER keep_mode BEFORE UPDATE OF mode ON identity_resolve.source
 
 -- Separations -----------------------------------------------------------------------------------
 
+-- What operators say. The last word on a pair wins: link() ends its separation, unlink() its must-link.
+
 CREATE TABLE identity_resolve.separation (
     a text NOT NULL,
     b text NOT NULL,
@@ -300,7 +302,7 @@ CREATE TABLE identity_resolve.separation (
     CHECK (a COLLATE "C" < b COLLATE "C")
 );
 CREATE INDEX separation_b ON identity_resolve.separation (b);
-COMMENT ON TABLE identity_resolve.separation IS 'Pairs of identifiers that may never share a profile';
+COMMENT ON TABLE identity_resolve.separation IS 'Pairs of identifiers that may never share a profile, see unlink(); a row written by hand takes effect with the next rebuild()';
 COMMENT ON COLUMN identity_resolve.separation.a IS 'One identifier, canonical: the bytewise lesser';
 COMMENT ON COLUMN identity_resolve.separation.b IS 'The other identifier, canonical';
 COMMENT ON COLUMN identity_resolve.separation.reason IS 'Why';
@@ -308,7 +310,26 @@ COMMENT ON COLUMN identity_resolve.separation.actor IS 'Who said so';
 COMMENT ON COLUMN identity_resolve.separation.created_at IS 'Since when';
 COMMENT ON COLUMN identity_resolve.separation.until IS 'It ends here; null: never';
 
-CREATE FUNCTION identity_resolve.canonical_separation() RETURNS trigger
+CREATE TABLE identity_resolve.must_link (
+    a text NOT NULL,
+    b text NOT NULL,
+    reason text,
+    actor text NOT NULL DEFAULT session_user,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    until timestamptz,
+    PRIMARY KEY (a, b),
+    CHECK (a COLLATE "C" < b COLLATE "C")
+);
+CREATE INDEX must_link_b ON identity_resolve.must_link (b);
+COMMENT ON TABLE identity_resolve.must_link IS 'Pairs of identifiers that an operator says are one person''s, see link(); a row written by hand takes effect with the next rebuild()';
+COMMENT ON COLUMN identity_resolve.must_link.a IS 'One identifier, canonical: the bytewise lesser';
+COMMENT ON COLUMN identity_resolve.must_link.b IS 'The other identifier, canonical';
+COMMENT ON COLUMN identity_resolve.must_link.reason IS 'Why';
+COMMENT ON COLUMN identity_resolve.must_link.actor IS 'Who said so';
+COMMENT ON COLUMN identity_resolve.must_link.created_at IS 'Since when';
+COMMENT ON COLUMN identity_resolve.must_link.until IS 'It ends here; null: never';
+
+CREATE FUNCTION identity_resolve.canonical_pair() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 -- With the argument 'restore' an identifier whose type is not known (yet) is left as it is.
 DECLARE
@@ -325,7 +346,8 @@ BEGIN
         RETURN NEW;
     END;
     IF a = b THEN
-        RAISE EXCEPTION 'an identifier cannot be separated from itself'
+        RAISE EXCEPTION 'an identifier cannot be % itself',
+                CASE TG_TABLE_NAME WHEN 'separation' THEN 'separated from' ELSE 'linked to' END
             USING ERRCODE = 'invalid_parameter_value', DETAIL = format('Both are %s.', a),
                   HINT = 'Name two different identifiers.';
     END IF;
@@ -333,16 +355,23 @@ BEGIN
     NEW.b := greatest(a COLLATE "C", b COLLATE "C");
     RETURN NEW;
 END $$;
-COMMENT ON FUNCTION identity_resolve.canonical_separation() IS
-    'Trigger: makes a separation''s identifiers canonical and puts the lesser first';
+COMMENT ON FUNCTION identity_resolve.canonical_pair() IS
+    'Trigger: makes a pair''s identifiers canonical and puts the lesser first';
 
-CREATE TRIGGER canonical BEFORE INSERT OR UPDATE ON identity_resolve.separation
-    FOR EACH ROW WHEN (pg_catalog.current_setting('search_path') <> '')
-    EXECUTE FUNCTION identity_resolve.canonical_separation();
--- A dump is restored with an empty search_path, and its tables in any order.
-CREATE TRIGGER canonical_in_restore BEFORE INSERT OR UPDATE ON identity_resolve.separation
-    FOR EACH ROW WHEN (pg_catalog.current_setting('search_path') = '')
-    EXECUTE FUNCTION identity_resolve.canonical_separation('restore');
+DO $$
+DECLARE
+    name text;
+BEGIN
+    FOREACH name IN ARRAY ARRAY['separation', 'must_link'] LOOP
+        EXECUTE format('CREATE TRIGGER canonical BEFORE INSERT OR UPDATE ON identity_resolve.%I
+            FOR EACH ROW WHEN (pg_catalog.current_setting(''search_path'') <> '''')
+            EXECUTE FUNCTION identity_resolve.canonical_pair()', name);
+        -- A dump is restored with an empty search_path, and its tables in any order.
+        EXECUTE format('CREATE TRIGGER canonical_in_restore BEFORE INSERT OR UPDATE ON identity_resolve.%I
+            FOR EACH ROW WHEN (pg_catalog.current_setting(''search_path'') = '''')
+            EXECUTE FUNCTION identity_resolve.canonical_pair(''restore'')', name);
+    END LOOP;
+END $$;
 
 -- Triggers come after the seeds ------------------------------------------------------------------
 

@@ -29,6 +29,12 @@ CREATE FUNCTION identity_resolve.resolve(type text, value text) RETURNS uuid
 COMMENT ON FUNCTION identity_resolve.resolve(text, text) IS
     'The profile that a value of an identifier type belongs to; null where it is unknown or nobody''s';
 
+CREATE FUNCTION identity_resolve.resolve(type text, value text, at timestamptz) RETURNS uuid
+    LANGUAGE c STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp COST 5000
+    AS 'MODULE_PATHNAME', 'resolve_value_at_wrapper';
+COMMENT ON FUNCTION identity_resolve.resolve(text, text, timestamptz) IS
+    'Whose a value of an identifier type was: the rule applied to the evidence up to that UTC day, with expiry as of then and what operators say today; the person''s present id';
+
 CREATE FUNCTION identity_resolve.current_profile(profile uuid) RETURNS uuid
     LANGUAGE sql STABLE STRICT PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp COST 50
     AS $$
@@ -185,23 +191,71 @@ CREATE PROCEDURE identity_resolve.expire_in_batches(as_of timestamptz DEFAULT no
 COMMENT ON PROCEDURE identity_resolve.expire_in_batches(timestamptz) IS
     'Like expire(), and commits after each 200 identifiers that it looks at, so that writers never wait for long';
 
+-- Operators -------------------------------------------------------------------------------------
+
+CREATE FUNCTION identity_resolve.link(a text, b text, reason text DEFAULT NULL, until timestamptz DEFAULT NULL) RETURNS uuid
+    LANGUAGE c VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'link_wrapper';
+COMMENT ON FUNCTION identity_resolve.link(text, text, text, timestamptz) IS
+    'Says that two identifiers are one person''s, for good or until a time; returns whose both now are, null if something keeps them apart (see why)';
+
+CREATE FUNCTION identity_resolve.unlink(a text, b text, reason text DEFAULT NULL, until timestamptz DEFAULT NULL,
+        OUT profile uuid, OUT identifiers text[])
+    RETURNS SETOF record
+    LANGUAGE c VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'unlink_wrapper';
+COMMENT ON FUNCTION identity_resolve.unlink(text, text, text, timestamptz) IS
+    'Says that two identifiers never are one person''s, for good or until a time; returns the parts that their profiles have come apart into, that of the first one first';
+
+CREATE FUNCTION identity_resolve.undo(change bigint) RETURNS bigint
+    LANGUAGE c VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'undo_wrapper';
+COMMENT ON FUNCTION identity_resolve.undo(bigint) IS
+    'Takes back what an operation did (link, unlink, accept, reject, a sweep of expire, or the joining of two profiles by evidence); returns the number of the change that does';
+
+CREATE FUNCTION identity_resolve.accept(review bigint) RETURNS uuid
+    LANGUAGE c VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'accept_wrapper';
+COMMENT ON FUNCTION identity_resolve.accept(bigint) IS
+    'Decides a review: the two are one person; returns whose both now are, null if something keeps them apart';
+
+CREATE FUNCTION identity_resolve.reject(review bigint) RETURNS void
+    LANGUAGE c VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'reject_wrapper';
+COMMENT ON FUNCTION identity_resolve.reject(bigint) IS 'Decides a review: the two never are one person';
+
+-- Whole graph -----------------------------------------------------------------------------------
+
+CREATE PROCEDURE identity_resolve.rebuild()
+    LANGUAGE c
+    AS 'MODULE_PATHNAME', 'rebuild_wrapper';
+COMMENT ON PROCEDURE identity_resolve.rebuild() IS
+    'Applies today''s configuration to the stored evidence; readers see the old state until it commits';
+
+CREATE FUNCTION identity_resolve.preview(OUT change text, OUT profile uuid, OUT new_profile uuid, OUT identifiers text[], OUT reason text)
+    RETURNS SETOF record
+    LANGUAGE c STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp COST 1000000
+    AS 'MODULE_PATHNAME', 'preview_wrapper';
+COMMENT ON FUNCTION identity_resolve.preview() IS
+    'What rebuild() would write to profile_change, without doing it; new_profile is null where a new id would be given';
+
 -- Progress --------------------------------------------------------------------------------------
 
-CREATE FUNCTION identity_resolve.running(OUT pid int, OUT source oid, OUT phase int, OUT done bigint, OUT total bigint,
+CREATE FUNCTION identity_resolve.running(OUT pid int, OUT source oid, OUT work int, OUT phase int, OUT done bigint, OUT total bigint,
         OUT started_at timestamptz, OUT phase_started_at timestamptz)
     RETURNS SETOF record
     LANGUAGE sql VOLATILE ROWS 3 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS $$
         -- The slot that COPY reports in, marked by a number of our own; while indexes are built
         -- PostgreSQL reports in that slot itself.
-        SELECT s.pid, s.param17::oid, s.param12::int, s.param13, s.param14,
+        SELECT s.pid, s.param17::oid, s.param18::int, s.param12::int, s.param13, s.param14,
                'epoch'::timestamptz + s.param15 * interval '1 microsecond',
                'epoch'::timestamptz + s.param16 * interval '1 microsecond'
         FROM pg_stat_get_progress_info('COPY') AS s
         JOIN pg_database AS d ON d.oid = s.datid AND d.datname = current_database()
         WHERE s.param11 = 7306934700485277554
         UNION ALL
-        SELECT s.pid, 0::oid, 5, s.param13, s.param12, a.query_start, a.query_start
+        SELECT s.pid, 0::oid, 1, 5, s.param13, s.param12, a.query_start, a.query_start
         FROM pg_stat_get_progress_info('CREATE INDEX') AS s
         JOIN pg_stat_activity AS a ON a.pid = s.pid
         JOIN pg_database AS d ON d.oid = s.datid AND d.datname = current_database()

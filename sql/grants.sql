@@ -22,6 +22,7 @@ BEGIN
         ('identity_resolve.source', ''),
         ('identity_resolve.source_id_seq', ''),
         ('identity_resolve.separation', ''),
+        ('identity_resolve.must_link', ''),
         ('identity_resolve.identifier', ''),
         ('identity_resolve.identifier_id', ''),
         ('identity_resolve.link', ''),
@@ -35,7 +36,10 @@ BEGIN
         ('identity_resolve.dead_letter_id_seq', ''),
         ('identity_resolve.change', ''),
         ('identity_resolve.change_number_seq', ''),
-        ('identity_resolve.change_member', '')
+        ('identity_resolve.review', ''),
+        ('identity_resolve.review_review_seq', ''),
+        ('identity_resolve.profile_change', ''),
+        ('identity_resolve.profile_change_number_seq', '')
     LOOP
         PERFORM pg_catalog.pg_extension_config_dump(name::regclass, filter);
     END LOOP;

@@ -80,15 +80,7 @@ SELECT a.identifier AS a,
        identity_resolve.evidence_weight(l.evidence, (now() AT TIME ZONE 'UTC')::date) AS weight,
        identity_resolve.evidence_sightings(l.evidence) AS sightings,
        identity_resolve.evidence_last(l.evidence) AS last_seen,
-       CASE l.held_reason
-           WHEN 'blocked' THEN 'one of the two is on the block list'
-           WHEN 'expired' THEN 'one of the two has not been seen for longer than its type allows'
-           WHEN 'too_common' THEN 'one of the two has more partners than its type''s max_links'
-           WHEN 'shared' THEN 'one of the two is shared: nobody has the owner''s share of it, or it is a public device'
-           WHEN 'separated' THEN 'it would bring a separated pair together'
-           WHEN 'limit' THEN 'it would bring more identifiers of a type together than max_per_profile'
-           WHEN 'ambiguous' THEN 'the weaker one must not decide that two identifiers of one type are one person''s'
-       END AS meaning
+       identity_resolve.held_meaning(l.held_reason::text) AS meaning
 FROM identity_resolve.link AS l
 JOIN identity_resolve.identifier AS a ON a.id = l.a
 JOIN identity_resolve.identifier AS b ON b.id = l.b
@@ -155,7 +147,7 @@ COMMENT ON COLUMN identity_resolve.rejections.seen_at IS 'When it was read';
 
 CREATE VIEW identity_resolve.progress AS
 SELECT r.pid,
-       CASE r.phase WHEN 6 THEN 'drain_queue' WHEN 7 THEN 'expire' ELSE 'backfill' END AS operation,
+       (ARRAY['backfill', 'drain_queue', 'expire', 'rebuild', 'preview'])[r.work] AS operation,
        NULLIF(r.source, 0)::regclass AS source,
        (ARRAY['reading', 'loading', 'solving', 'writing', 'indexing', 'draining', 'expiring'])[r.phase] AS phase,
        r.done,
@@ -178,18 +170,51 @@ COMMENT ON COLUMN identity_resolve.progress.rate IS 'Rows a second in this phase
 COMMENT ON COLUMN identity_resolve.progress.started_at IS 'When the work began';
 COMMENT ON COLUMN identity_resolve.progress.phase_started_at IS 'When this phase began';
 
+CREATE VIEW identity_resolve.reviews AS
+SELECT r.review, r.a, r.b, r.probability, r.reason, r.state, r.created_at, r.decided_at, r.decided_by,
+       a.profile AS profile_a, b.profile AS profile_b
+FROM identity_resolve.review AS r
+LEFT JOIN identity_resolve.identifier AS a ON a.identifier = r.a
+LEFT JOIN identity_resolve.identifier AS b ON b.identifier = r.b;
+COMMENT ON VIEW identity_resolve.reviews IS 'Pairs that somebody should look at, and what was decided: accept() and reject()';
+COMMENT ON COLUMN identity_resolve.reviews.review IS 'Number of the review';
+COMMENT ON COLUMN identity_resolve.reviews.a IS 'One identifier';
+COMMENT ON COLUMN identity_resolve.reviews.b IS 'The other identifier';
+COMMENT ON COLUMN identity_resolve.reviews.probability IS 'That the two are one person''s, 0 to 1';
+COMMENT ON COLUMN identity_resolve.reviews.reason IS 'Why somebody should look at it';
+COMMENT ON COLUMN identity_resolve.reviews.state IS 'open, accepted or rejected';
+COMMENT ON COLUMN identity_resolve.reviews.created_at IS 'Since when it is open';
+COMMENT ON COLUMN identity_resolve.reviews.decided_at IS 'When it was decided';
+COMMENT ON COLUMN identity_resolve.reviews.decided_by IS 'Who decided it';
+COMMENT ON COLUMN identity_resolve.reviews.profile_a IS 'Whose the one is today';
+COMMENT ON COLUMN identity_resolve.reviews.profile_b IS 'Whose the other is today';
+
 CREATE VIEW identity_resolve.history AS
-SELECT c.number AS change, c.at, c.actor, c.operation, concat_ws('; ', m.reason, c.reason) AS reason, m.profile, m.identifier
+SELECT c.number AS change,
+       c.at,
+       c.actor,
+       c.operation,
+       concat_ws('; ', p.reason, c.reason) AS reason,
+       p.event,
+       p.old_profile AS profile,
+       p.new_profile,
+       p.identifiers,
+       c.undoes,
+       (SELECT min(u.number) FROM identity_resolve.change AS u WHERE u.undoes = c.number) AS undone_by
 FROM identity_resolve.change AS c
-LEFT JOIN identity_resolve.change_member AS m ON m.change = c.number;
-COMMENT ON VIEW identity_resolve.history IS 'What was done, by whom and why';
+LEFT JOIN identity_resolve.profile_change AS p ON p.change = c.number;
+COMMENT ON VIEW identity_resolve.history IS 'What was done, by whom and why, and what became of profiles';
 COMMENT ON COLUMN identity_resolve.history.change IS 'Number of the operation';
 COMMENT ON COLUMN identity_resolve.history.at IS 'When it was done';
 COMMENT ON COLUMN identity_resolve.history.actor IS 'Who did it';
-COMMENT ON COLUMN identity_resolve.history.operation IS 'What was done: expire';
+COMMENT ON COLUMN identity_resolve.history.operation IS 'What was done: see the table change';
 COMMENT ON COLUMN identity_resolve.history.reason IS 'Why';
-COMMENT ON COLUMN identity_resolve.history.profile IS 'The profile that an identifier left; null if it was in none';
-COMMENT ON COLUMN identity_resolve.history.identifier IS 'The identifier';
+COMMENT ON COLUMN identity_resolve.history.event IS 'join, split, expire or leave, see profile_change; null: it changed no profile';
+COMMENT ON COLUMN identity_resolve.history.profile IS 'The profile that identifiers left; null: they were in none';
+COMMENT ON COLUMN identity_resolve.history.new_profile IS 'The profile that they went to; null: none';
+COMMENT ON COLUMN identity_resolve.history.identifiers IS 'Who went';
+COMMENT ON COLUMN identity_resolve.history.undoes IS 'The operation that it undid; null: none';
+COMMENT ON COLUMN identity_resolve.history.undone_by IS 'The operation that undid it; null: none did';
 
 CREATE VIEW identity_resolve.stats AS
 WITH i AS (

@@ -113,6 +113,30 @@ pub enum Error {
     /// SQLSTATE as PostgreSQL packs it into a number.
     #[error("{message}")]
     Consumption { sqlstate: i32, message: String },
+    /// A pair is one identifier.
+    #[error("both identifiers are the same")]
+    SameIdentifier { identifier: String },
+    /// An identifier never joins anything.
+    #[error("\"{identifier}\" cannot be linked")]
+    Unlinkable { identifier: String, why: &'static str },
+    /// What an operator says would have ended already.
+    #[error("until must be in the future")]
+    Ended,
+    /// A review does not exist.
+    #[error("review {review} does not exist")]
+    NoReview { review: i64 },
+    /// A review was decided before.
+    #[error("review {review} is {state} already")]
+    Reviewed { review: i64, state: String },
+    /// A change does not exist.
+    #[error("change {number} does not exist")]
+    NoChange { number: i64 },
+    /// A change has nothing that could be taken back.
+    #[error("change {number} cannot be undone")]
+    CannotUndo { number: i64, why: String },
+    /// A later change builds on the one that should be undone.
+    #[error("change {number} cannot be undone before change {later}")]
+    BuiltOn { number: i64, later: i64 },
     /// Stored rows do not fit together.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -184,6 +208,14 @@ impl Error {
                 "Another transaction has committed a change that this one's snapshot does not show."
                     .into()
             }
+            Error::SameIdentifier { identifier } => format!("Both are {}.", shown(identifier)),
+            Error::Unlinkable { why, .. } => (*why).to_owned(),
+            Error::Ended => "What is said would have ended already.".into(),
+            Error::NoReview { .. } => "No review has this number.".into(),
+            Error::Reviewed { .. } => "A review is decided once.".into(),
+            Error::NoChange { .. } => "No operation has this number.".into(),
+            Error::CannotUndo { why, .. } => why.clone(),
+            Error::BuiltOn { later, .. } => format!("Change {later} builds on it."),
             Error::Memory { limit_mb, needed_mb } => {
                 format!("It took {needed_mb} MB when it was stopped, and may take {limit_mb} MB.")
             }
@@ -254,6 +286,16 @@ impl Error {
                 format!("SET identity_resolve.graph_memory = '{}MB';", 2 * needed_mb)
             }
             Error::Consumption { .. } => "CALL identity_resolve.drain_queue(); again.".into(),
+            Error::SameIdentifier { .. } => "Name two different identifiers.".into(),
+            Error::Unlinkable { .. } => "Name a person's, contact or device identifier, or a record.".into(),
+            Error::Ended => "Give a time to come, or leave it out: it then holds until you say otherwise.".into(),
+            Error::NoReview { .. } => "SELECT * FROM identity_resolve.reviews;".into(),
+            Error::Reviewed { .. } => "SELECT identity_resolve.undo(…); with the change that decided it, see history.".into(),
+            Error::NoChange { .. } => "SELECT * FROM identity_resolve.history ORDER BY change DESC;".into(),
+            Error::CannotUndo { .. } => {
+                "Say what is right: SELECT identity_resolve.link('type:value', 'type:value'); or unlink(…).".into()
+            }
+            Error::BuiltOn { later, .. } => format!("SELECT identity_resolve.undo({later});"),
             Error::Serialization => "Run the transaction again.".into(),
             Error::NotWatched { relation } => {
                 format!("SELECT identity_resolve.add_source('{relation}', '{{…}}'); or drop the trigger.")

@@ -21,7 +21,8 @@ extension_sql_file!("../sql/schema.sql", name = "schema", bootstrap);
 extension_sql_file!("../sql/configuration.sql", name = "configuration", requires = ["schema"]);
 extension_sql_file!("../sql/graph.sql", name = "graph", requires = ["configuration"]);
 extension_sql_file!("../sql/functions.sql", name = "functions", requires = ["graph"]);
-extension_sql_file!("../sql/views.sql", name = "views", requires = ["functions"]);
+extension_sql_file!("../sql/why.sql", name = "why", requires = ["functions"]);
+extension_sql_file!("../sql/views.sql", name = "views", requires = ["why"]);
 extension_sql_file!("../sql/worker.sql", name = "worker", requires = ["views"]);
 extension_sql_file!("../sql/grants.sql", name = "grants", requires = ["worker"], finalize);
 

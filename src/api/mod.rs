@@ -6,6 +6,7 @@ mod evidence;
 mod graph;
 mod lookup;
 mod source;
+mod steward;
 
 use crate::error::Error;
 use pgrx::pg_sys::panic::ErrorReport;

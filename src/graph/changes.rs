@@ -1,8 +1,9 @@
 //! What a decision changes in the tables.
 
-use super::Day;
+use super::event::Move;
 use super::rules::Rules;
-use super::store::{Graph, IdentifierRow, Link, LinkRow, NO_DAY, Node};
+use super::store::{Graph, IdentifierRow, Link, LinkRow, Node};
+use rustc_hash::FxHashSet;
 use std::cmp::Ordering;
 use uuid::Uuid;
 
@@ -15,18 +16,9 @@ pub struct Changes {
     /// Ids that are no longer in use, each with the identifiers that had it.
     pub(super) retired: Vec<(Uuid, Vec<u32>)>,
     pub(super) revived: Vec<Uuid>,
-    /// Identifiers that have become expired, each with the profile it left.
-    pub(super) expired: Vec<(u32, Uuid)>,
-}
-
-/// An identifier that nobody has been seen with for too long.
-pub struct Expired<'a> {
-    pub identifier: &'a str,
-    /// The profile that it left; nil if it was in none.
-    pub profile: Uuid,
-    /// The day that counts: of its last sighting with a person or contact, else of its last.
-    pub last_in_use: Day,
-    pub with_person: bool,
+    pub(super) moves: Vec<Move>,
+    /// Ids that nobody had before.
+    pub(super) created: FxHashSet<Uuid>,
 }
 
 impl Changes {
@@ -161,16 +153,17 @@ impl Changes {
         strength(x).cmp(&strength(y))
     }
 
-    /// Stored identifiers that have become expired.
-    pub fn expired(&self) -> impl Iterator<Item = Expired<'_>> {
-        self.expired.iter().map(|&(number, profile)| {
-            let node = &self.graph.nodes[number as usize];
-            let (last_in_use, with_person) = match node.last_with_person {
-                NO_DAY => (node.last_seen, false),
-                day => (day, true),
-            };
-            Expired { identifier: self.graph.text(number), profile, last_in_use, with_person }
-        })
+    /// The number in the graph of a canonical identifier, if it is at hand.
+    pub fn number(&self, text: &str) -> Option<u32> {
+        self.graph.number(text)
+    }
+
+    /// The profile that an identifier (a number of the graph) was in, if any.
+    pub fn former_profile(&self, number: u32) -> Option<Uuid> {
+        match self.moves.iter().find(|moved| moved.number == number) {
+            Some(moved) => Some(moved.old).filter(|id| !id.is_nil()),
+            None => self.profile(number).filter(|&id| !self.is_new(id)),
+        }
     }
 
     /// The profile of an identifier (a number of the graph), if it has one.

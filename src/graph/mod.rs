@@ -6,11 +6,14 @@
 //! so both give the same result by construction. Nothing here knows PostgreSQL.
 
 mod changes;
+mod event;
 pub mod evidence;
 mod groups;
 mod intern;
 mod lane;
 pub mod ledger;
+mod past;
+pub mod path;
 #[cfg(test)]
 mod properties;
 pub mod reach;
@@ -26,6 +29,8 @@ mod task;
 pub mod weight;
 
 pub use changes::Changes;
+pub use event::{Event, EventKind, Left};
+pub use past::Holder;
 pub use settle::Settled;
 pub use store::{Graph, IdentifierRow, LinkRow, NO_DAY, Replaced, StoreError};
 

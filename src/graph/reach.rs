@@ -32,6 +32,9 @@ pub trait Stored {
 
     /// Shows what is separated from any of these canonical texts, as pairs.
     fn separations(&mut self, texts: &[&str], each: &mut dyn FnMut(&str, &str));
+
+    /// Shows what must be linked to any of these canonical texts, as pairs.
+    fn must_links(&mut self, texts: &[&str], each: &mut dyn FnMut(&str, &str));
 }
 
 /// What keeps two writers apart: whoever changes what a key stands for holds its lock.
@@ -81,7 +84,8 @@ impl Graph {
             touched[number as usize] = true;
             is_wide[number as usize] = true;
         }
-        let mut touched: Vec<u32> = (0..self.len() as u32).filter(|&n| touched[n as usize]).collect();
+        let is_touched = touched;
+        let mut touched: Vec<u32> = (0..self.len() as u32).filter(|&n| is_touched[n as usize]).collect();
         // Neighbours in an index are looked up one after the other.
         touched.sort_unstable_by(|&x, &y| self.text(x).cmp(self.text(y)));
         self.load_touched(rules, &touched, stored)?;
@@ -99,7 +103,7 @@ impl Graph {
         let mut links = FxHashSet::default();
         self.load_touched_links(&fresh, &mut links, stored);
         self.load_component(rules, frontier, &mut links, limit_mb, stored)?;
-        self.load_separations(stored);
+        self.load_words(&is_touched, stored);
         Ok(())
     }
 
@@ -305,14 +309,26 @@ impl Graph {
         Ok(())
     }
 
-    /// Loads the separations of what is loaded whole; notes those with what is not loaded.
-    fn load_separations(&mut self, stored: &mut impl Stored) {
-        let whole = (0..self.len() as u32).filter(|&n| self.nodes[n as usize].extent == Extent::Whole);
-        let texts: Vec<String> = whole.map(|n| self.text(n).to_owned()).collect();
-        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        stored.separations(&texts, &mut |a, b| match (self.names.number(a), self.names.number(b)) {
-            (Some(a), Some(b)) => self.separations.push((a, b)),
-            (one, other) => self.separated_elsewhere.extend(one.or(other)),
+    /// Loads what operators say about what is loaded whole; notes separations from what is not
+    /// loaded. What must be linked to that waits for a rebuild: only a row written by hand can say so.
+    ///
+    /// `is_touched` tells the new identifiers from those whose counts have come to nought, which may
+    /// be stored.
+    pub(super) fn load_words(&mut self, is_touched: &[bool], stored: &mut impl Stored) {
+        let Graph { names, nodes, separations, separated_elsewhere, must_links, .. } = self;
+        let is_touched = |number: u32| is_touched.get(number as usize).is_some_and(|&touched| touched);
+        let at_hand =
+            |text: &str| names.number(text).filter(|&n| nodes[n as usize].id != 0 || is_touched(n));
+        let whole = (0..nodes.len() as u32).filter(|&n| nodes[n as usize].extent == Extent::Whole);
+        let texts: Vec<&str> = whole.map(|n| names.get(n)).collect();
+        stored.separations(&texts, &mut |a, b| match (at_hand(a), at_hand(b)) {
+            (Some(a), Some(b)) => separations.push((a, b)),
+            (one, other) => separated_elsewhere.extend(one.or(other)),
+        });
+        stored.must_links(&texts, &mut |a, b| {
+            if let (Some(a), Some(b)) = (at_hand(a), at_hand(b)) {
+                must_links.insert((a.min(b), a.max(b)));
+            }
         });
     }
 

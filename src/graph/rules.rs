@@ -4,6 +4,7 @@
 use super::Day;
 use super::weight::Decay;
 use crate::identifier::{BlockList, Normalizer, Region};
+use std::sync::Arc;
 
 /// What an identifier is to a person; also the first criterion of strength (person strongest).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -119,7 +120,7 @@ pub struct Rules {
     pub types: Vec<IdentifierType>,
     pub device_types: Vec<DeviceType>,
     pub decay: Decay,
-    pub blocked: BlockList,
+    pub blocked: Arc<BlockList>,
     /// Issuers whose OpenID subjects are certified, sorted.
     pub certified_issuers: Vec<String>,
     /// Default region of phone numbers written without one.

@@ -2,6 +2,7 @@
 
 use super::Day;
 use super::changes::Changes;
+use super::event::{Left, Move};
 use super::evidence::{self, Cell, Summary};
 use super::lane;
 use super::ledger::Pair;
@@ -35,6 +36,7 @@ impl Graph {
         new_id: impl FnMut() -> Uuid,
         pulse: &mut dyn FnMut(),
     ) -> Result<Settled, StoreError> {
+        self.assert_links(rules);
         // The texts are sorted while the evidence, which needs none of them, is brought up to date.
         let names = std::mem::take(&mut self.names);
         let sorting = Task::begin(self.spawn, move || (names.in_order(), names));
@@ -140,17 +142,7 @@ impl Graph {
                 }
                 stored += 1;
             } else if let Some(evidence) = self.rewrite(Blob::default(), &mut cells)? {
-                self.links.push(Link {
-                    a: pair.0,
-                    b: pair.1,
-                    asserted: false,
-                    stored: false,
-                    observed: false,
-                    changed: true,
-                    held: None,
-                    probability: None,
-                    evidence,
-                });
+                self.links.push(Link { evidence, ..Link::new(pair) });
             }
         }
         if replacing {
@@ -163,6 +155,33 @@ impl Graph {
             }
         }
         Ok(())
+    }
+
+    /// Brings links in line with what operators say.
+    fn assert_links(&mut self, rules: &Rules) {
+        let must_links = std::mem::take(&mut self.must_links);
+        let mut stored = FxHashSet::default();
+        for link in &mut self.links {
+            // Operators were asked about what is loaded whole.
+            let asked = [link.a, link.b].map(|end| self.nodes[end as usize].extent == Extent::Whole);
+            if asked != [false, false] {
+                let pair = (link.a.min(link.b), link.a.max(link.b));
+                let asserted = must_links.contains(&pair);
+                link.changed |= link.asserted != asserted;
+                link.asserted = asserted;
+                if asserted {
+                    stored.insert(pair);
+                }
+            }
+        }
+        let strength = |number: u32| (self.strength(rules, number), self.text(number));
+        let new: Vec<Link> = must_links
+            .difference(&stored)
+            .filter(|(a, b)| [a, b].iter().all(|&&end| self.nodes[end as usize].extent == Extent::Whole))
+            .map(|&(x, y)| Link::new(if strength(x) < strength(y) { (x, y) } else { (y, x) }))
+            .map(|link| Link { asserted: true, ..link })
+            .collect();
+        self.links.extend(new);
     }
 
     /// The evidence `old` with `cells` added and without what is replaced; `None` if unchanged.
@@ -315,7 +334,7 @@ impl Graph {
             .filter(|node| node.extent == Extent::Partial && node.aside.is_none())
             .map(|node| node.profile)
             .collect();
-        let mut expired = Vec::new();
+        let mut moves = Vec::new();
         for (i, node) in self.nodes.iter_mut().enumerate() {
             if node.extent == Extent::Boundary {
                 continue;
@@ -335,8 +354,11 @@ impl Graph {
                 undisputed: undisputed[i] || in_lane.contains(&ids.profile[i]),
                 ..*node
             };
-            if new.aside == Some(Reason::Expired) && node.aside != new.aside && node.id != 0 {
-                expired.push((i as u32, node.profile));
+            let left = if new.gone { Some(Left::Gone) } else { new.aside.map(Left::Aside) };
+            let expires = new.aside == Some(Reason::Expired) && node.aside != new.aside;
+            let moves_on = !node.profile.is_nil() && node.profile != new.profile;
+            if node.id != 0 && (moves_on || expires) {
+                moves.push(Move { number: i as u32, old: node.profile, new: new.profile, left });
             }
             new.changed |= !node.says_the_same(&new);
             *node = new;
@@ -349,7 +371,8 @@ impl Graph {
             graph: self,
             order,
             gone_links: facts.gone_links,
-            expired,
+            moves,
+            created: ids.created,
             retired: ids.retired,
             revived: ids.revived,
         }

@@ -1,6 +1,7 @@
 //! Stable ids: which profile id each group goes by.
 //!
-//! Merge: the oldest id survives. Split: the part with most identifiers keeps the id. A part that
+//! Merge: the oldest id survives. Split: the part with most identifiers keeps the id; if that part
+//! goes by an older one, the next. A part that
 //! regroups all that is left of a retired id gets that id back, and what it so takes along does
 //! not count for keeping another: undoing a merge restores both ids, whichever part is larger.
 //! Ids are UUIDs of version 7, so the oldest is the smallest.
@@ -41,6 +42,8 @@ pub struct Assignment {
     pub retired: Vec<(Uuid, Vec<u32>)>,
     /// Retired ids that are in use again.
     pub revived: Vec<Uuid>,
+    /// Ids that nobody had before.
+    pub created: FxHashSet<Uuid>,
 }
 
 /// Whether a retired id can come back at all: only to a part that splits off, or to what belonged
@@ -75,18 +78,14 @@ pub fn assign(
 
     let mut id_of_group = vec![Uuid::nil(); group.len()];
     let mut assignment = Assignment::default();
-    let claims = heirs(group, old, &taken_along, age);
-    for &(id, heir) in &claims {
-        // Claims ascend by id: the first to come is the oldest.
-        if heir != Solution::NO_GROUP && id_of_group[heir as usize].is_nil() {
-            id_of_group[heir as usize] = id;
+    let mut retired: FxHashMap<Uuid, Vec<u32>> = FxHashMap::default();
+    // The oldest comes first; each keeps the best of its parts that no older one has.
+    for (id, parts) in heirs(group, old, &taken_along, age) {
+        match parts.into_iter().find(|&part| id_of_group[part as usize].is_nil()) {
+            Some(part) => id_of_group[part as usize] = id,
+            None => drop(retired.insert(id, Vec::new())),
         }
     }
-    let mut retired: FxHashMap<Uuid, Vec<u32>> = claims
-        .iter()
-        .filter(|&&(id, heir)| heir == Solution::NO_GROUP || id_of_group[heir as usize] != id)
-        .map(|&(id, _)| (id, Vec::new()))
-        .collect();
     if !retired.is_empty() {
         for (node, id) in old.iter().enumerate() {
             if let Some(members) = retired.get_mut(id) {
@@ -114,7 +113,11 @@ pub fn assign(
                     assignment.revived.push(former[i].id);
                     former[i].id
                 }
-                None => new_id(),
+                None => {
+                    let new = new_id();
+                    assignment.created.insert(new);
+                    new
+                }
             };
         }
         assignment.profile[node as usize] = *id;
@@ -138,13 +141,13 @@ fn regrouped(group: &[u32], former: &[Former]) -> FxHashMap<u32, Vec<usize>> {
     regrouped
 }
 
-/// For each id in use so far, ascending, the group that may keep it; [`Solution::NO_GROUP`] if none.
+/// For each id in use so far, ascending, the groups that may keep it, the best first.
 fn heirs(
     group: &[u32],
     old: &[Uuid],
     taken_along: &FxHashSet<u32>,
     age: impl Fn(u32) -> (Day, u32),
-) -> Vec<(Uuid, u32)> {
+) -> Vec<(Uuid, Vec<u32>)> {
     let mut members: Vec<(Uuid, u32, u32)> = (0..group.len() as u32)
         .filter(|&node| !old[node as usize].is_nil())
         .map(|node| (old[node as usize], group[node as usize], node))
@@ -153,13 +156,18 @@ fn heirs(
     members
         .chunk_by(|x, y| x.0 == y.0)
         .map(|of_id| {
-            let parts = of_id.chunk_by(|x, y| x.1 == y.1).filter(|p| p[0].1 != Solution::NO_GROUP);
-            let heir = parts.max_by_key(|part| {
-                let own = part.iter().filter(|member| !taken_along.contains(&member.2)).count();
-                let oldest = part.iter().map(|member| age(member.2)).min();
-                (own, part.len(), Reverse(oldest))
-            });
-            (of_id[0].0, heir.map_or(Solution::NO_GROUP, |part| part[0].1))
+            let mut parts: Vec<&[(Uuid, u32, u32)]> = of_id
+                .chunk_by(|x, y| x.1 == y.1)
+                .filter(|part| part[0].1 != Solution::NO_GROUP)
+                .collect();
+            if parts.len() > 1 {
+                parts.sort_by_cached_key(|part| {
+                    let own = part.iter().filter(|member| !taken_along.contains(&member.2)).count();
+                    let oldest = part.iter().map(|member| age(member.2)).min();
+                    (Reverse((own, part.len())), oldest)
+                });
+            }
+            (of_id[0].0, parts.iter().map(|part| part[0].1).collect())
         })
         .collect()
 }

@@ -132,6 +132,8 @@ pub struct Graph {
     pub(super) nodes: Vec<Node>,
     pub(super) links: Vec<Link>,
     pub(super) separations: Vec<(u32, u32)>,
+    /// Pairs that an operator says are one person's, the lesser number first.
+    pub(super) must_links: FxHashSet<(u32, u32)>,
     /// Identifiers that are separated from such as are not loaded.
     pub(super) separated_elsewhere: FxHashSet<u32>,
     pub(super) replaced: Vec<Replaced>,
@@ -187,10 +189,23 @@ impl Graph {
         });
     }
 
-    /// Forbids that two identifiers (canonical texts) share a profile, if both are at hand.
+    /// Forbids that two identifiers (canonical texts) share a profile, if both are at hand: call it
+    /// after [`Graph::must_link`].
     pub fn separate(&mut self, a: &str, b: &str) {
         if let (Some(a), Some(b)) = (self.names.number(a), self.names.number(b)) {
             self.separations.push((a, b));
+        }
+    }
+
+    /// Says that two identifiers (canonical texts) are one person's, seen or not; one of a type that
+    /// is not configured is left out.
+    pub fn must_link(&mut self, rules: &Rules, a: &str, b: &str) {
+        let ends = [a, b].map(|text| {
+            let (type_name, value) = text.split_once(':')?;
+            Some(self.intern(rules, rules.type_index(type_name)?, value))
+        });
+        if let [Some(a), Some(b)] = ends {
+            self.must_links.insert((a.min(b), a.max(b)));
         }
     }
 
@@ -253,6 +268,11 @@ impl Graph {
     /// The canonical text of an identifier.
     pub fn text(&self, number: u32) -> &str {
         self.names.get(number)
+    }
+
+    /// The identifier of this canonical text, if it is at hand.
+    pub fn number(&self, text: &str) -> Option<u32> {
+        self.names.number(text)
     }
 
     /// The identifier with this stored id, if it is loaded.
@@ -330,6 +350,21 @@ impl Graph {
 }
 
 impl Link {
+    /// One that is not stored, from the stronger end to the weaker.
+    pub(super) fn new((a, b): (u32, u32)) -> Self {
+        Link {
+            a,
+            b,
+            asserted: false,
+            stored: false,
+            observed: false,
+            changed: true,
+            held: None,
+            probability: None,
+            evidence: Blob::default(),
+        }
+    }
+
     pub(super) fn kind(&self) -> Kind {
         if self.asserted {
             Kind::Asserted

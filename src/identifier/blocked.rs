@@ -17,7 +17,7 @@ const MAX_AUTOMATON_BYTES: usize = 4 * MAX_COMPILED_BYTES;
 ///
 /// All patterns that concern a type are one automaton: looking a value up costs one pass over it,
 /// however many patterns there are.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct BlockList {
     /// For the types that no rule names.
     every_type: RegexSet,

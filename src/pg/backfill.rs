@@ -2,16 +2,18 @@
 
 use super::checkpoint::{self, Saved};
 use super::configuration::{self, Configuration};
-use super::history::Operation;
+use super::history::{Kind, Operation};
 use super::observe::Mode;
-use super::progress::{self, Phase};
+use super::progress::{self, Phase, Work};
 use super::scan::{Reader, Stretch};
 use super::source::{self, Source};
 use super::table::Place;
+use super::tables::Words;
 use super::transaction::{self, PinnedSettings, Procedure};
-use super::{load, lock, queue, rejection, settings, spi, thread, watch, write};
+use super::{load, lock, queue, rejection, settings, spi, steward, thread, watch, write};
 use crate::error::Error;
-use crate::graph::{Day, Graph, Replaced, Settled};
+use crate::graph::rules::Rules;
+use crate::graph::{Changes, Day, Graph, Replaced, Settled};
 use crate::source::row::Tally;
 use crate::source::sighting::Observer;
 use pgrx::pg_sys;
@@ -43,7 +45,7 @@ pub fn backfill(oid: Option<pg_sys::Oid>, procedure: &Procedure) -> Result<(), E
             pinned.renew();
         }
     }
-    progress::begin();
+    progress::begin(Work::Backfill);
     // To save is to commit, which lets go of the sources that have been read before.
     let may_save = procedure.may_commit()
         && (sources.len() == 1 || sources.iter().all(|source| source.mode == Mode::Manual));
@@ -64,7 +66,7 @@ pub fn backfill(oid: Option<pg_sys::Oid>, procedure: &Procedure) -> Result<(), E
             graph.replace(Replaced { source: source.number, from });
         }
     }
-    settle(graph, &configuration, procedure.may_commit())?;
+    settle(Kind::Backfill, graph, &configuration, procedure.may_commit())?;
     queue::remove(&queued);
     for (source, tally) in sources.iter().zip(&tallies) {
         record(source, tally);
@@ -76,19 +78,43 @@ pub fn backfill(oid: Option<pg_sys::Oid>, procedure: &Procedure) -> Result<(), E
 /// Takes back all that sources told.
 pub fn retract(sources: &[Source]) -> Result<(), Error> {
     let configuration = configuration::current()?;
-    progress::begin();
+    progress::begin(Work::Backfill);
     let mut graph = Graph::default();
     for source in sources {
         graph.replace(Replaced { source: source.number, from: Day::MIN });
     }
-    settle(graph, &configuration, false)?;
+    settle(Kind::Backfill, graph, &configuration, false)?;
     progress::end();
     Ok(())
 }
 
+/// Applies today's configuration to the stored evidence.
+pub fn rebuild(procedure: &Procedure) -> Result<(), Error> {
+    transaction::refuse_if_read_only();
+    steward::end_what_is_over()?;
+    progress::begin(Work::Rebuild);
+    settle(Kind::Rebuild, Graph::default(), &*configuration::current()?, procedure.may_commit())?;
+    progress::end();
+    Ok(())
+}
+
+/// What a rebuild would change; it changes nothing.
+pub fn preview() -> Result<Box<Changes>, Error> {
+    let configuration = configuration::current()?;
+    progress::begin(Work::Preview);
+    let changes = solve(Graph::default(), &configuration.rules, &configuration.words)?;
+    progress::end();
+    Ok(changes)
+}
+
 /// Adds the stored graph to fresh counts, decides, and writes what changed. `ends_soon`: the
 /// transaction does, after this.
-fn settle(mut graph: Graph, configuration: &Configuration, ends_soon: bool) -> Result<(), Error> {
+fn settle(
+    kind: Kind,
+    graph: Graph,
+    configuration: &Configuration,
+    ends_soon: bool,
+) -> Result<(), Error> {
     transaction::lock_graph();
     let Configuration { rules, words, .. } = configuration;
     let current = configuration::current()?;
@@ -97,24 +123,27 @@ fn settle(mut graph: Graph, configuration: &Configuration, ends_soon: bool) -> R
         true => Cow::Borrowed(rules),
         false => Cow::Owned(rules.as_of(&current.rules)),
     };
-    let settled = transaction::with_snapshot(|| -> Result<_, Error> {
-        progress::phase(
-            Phase::Loading,
-            load::estimated_rows("identifier") + load::estimated_rows("link"),
-            0,
-        );
-        load::identifiers(&mut graph, rules, words)?;
-        load::links(&mut graph, words)?;
-        load::separations(&mut graph);
-        load::check_memory(&graph)?;
-        progress::phase(Phase::Solving, 0, 0);
-        Ok(graph.settle(rules, load::former, Uuid::now_v7, &mut transaction::check_for_cancel)?)
-    })?;
-    let Settled::Changes(changes) = settled else { unreachable!("all is loaded") };
+    let changes = transaction::with_snapshot(|| solve(graph, rules, words))?;
     progress::phase(Phase::Writing, changes.count() as i64, 0);
-    Operation::default().log_expired(&changes);
+    Operation::new(kind).log(&changes);
     write::write_whole(*changes, words, ends_soon);
     Ok(())
+}
+
+/// Adds the stored graph, as the active snapshot shows it, to fresh counts, and decides.
+fn solve(mut graph: Graph, rules: &Rules, words: &Words) -> Result<Box<Changes>, Error> {
+    let rows = load::estimated_rows("identifier") + load::estimated_rows("link");
+    progress::phase(Phase::Loading, rows, 0);
+    load::identifiers(&mut graph, rules, words)?;
+    load::links(&mut graph, words)?;
+    load::must_links(&mut graph, rules);
+    load::separations(&mut graph);
+    load::check_memory(&graph)?;
+    progress::phase(Phase::Solving, 0, 0);
+    match graph.settle(rules, load::former, Uuid::now_v7, &mut transaction::check_for_cancel)? {
+        Settled::Changes(changes) => Ok(changes),
+        Settled::Wider(_) => unreachable!("all is loaded"),
+    }
 }
 
 /// Writes down what a reading found beside identifiers.

@@ -7,10 +7,12 @@ use crate::error::Error;
 use crate::graph::rules::{DeviceType, IdentifierType, Joins, Role, Rules, Sharing};
 use crate::graph::weight::Decay;
 use crate::identifier::{BlockList, Normalizer, Region};
+use pgrx::datum::TimestampWithTimeZone;
 use pgrx::{pg_guard, pg_sys};
 use rustc_hash::FxHashMap;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// The configuration in force, and what beside the rules is read with it.
 pub struct Configuration {
@@ -137,10 +139,10 @@ fn read() -> Result<Configuration, Error> {
         });
     certified_issuers.sort_unstable();
     let rules = Rules {
-        types: identifier_types()?,
-        device_types: device_types()?,
+        types: identifier_types(None)?,
+        device_types: device_types(None)?,
         decay: Decay::new(half_life),
-        blocked: BlockList::new(blocked)?,
+        blocked: Arc::new(BlockList::new(blocked)?),
         certified_issuers,
         region,
     };
@@ -154,17 +156,28 @@ fn read() -> Result<Configuration, Error> {
 
 /// Days since 1970 before which something that expires after `expires_after` is expired. (A join
 /// would look so costly to the planner, which knows nothing of small tables, that it compiles it.)
-const EXPIRED_BEFORE: &str = "((SELECT expired_as_of FROM identity_resolve.setting) AT TIME ZONE 'UTC'
+const EXPIRED_BEFORE: &str =
+    "(coalesce($1, (SELECT expired_as_of FROM identity_resolve.setting)) AT TIME ZONE 'UTC'
      - t.expires_after)::date - '1970-01-01'::date";
 
-fn identifier_types() -> Result<Vec<IdentifierType>, Error> {
+/// These rules, as of another time than the last sweep's.
+pub fn rules_as_of(rules: &Rules, as_of: TimestampWithTimeZone) -> Result<Rules, Error> {
+    let newer = Rules {
+        types: identifier_types(Some(as_of))?,
+        device_types: device_types(Some(as_of))?,
+        ..rules.clone()
+    };
+    Ok(rules.as_of(&newer))
+}
+
+fn identifier_types(as_of: Option<TimestampWithTimeZone>) -> Result<Vec<IdentifierType>, Error> {
     let query = format!(
         "SELECT t.name, t.role, t.normalizer, t.joins, t.max_per_profile, t.max_links,
                 t.owner_share, t.priority, {EXPIRED_BEFORE}
          FROM identity_resolve.identifier_type AS t
          ORDER BY t.name COLLATE \"C\""
     );
-    let types = spi::all(&query, &[], |row| {
+    let types = spi::all(&query, &[as_of.into()], |row| {
         let name = row.text(0).unwrap_or_default().to_owned();
         let normalizer = row.text(2).unwrap_or_default();
         Ok(IdentifierType {
@@ -186,12 +199,12 @@ fn identifier_types() -> Result<Vec<IdentifierType>, Error> {
     types.into_iter().collect()
 }
 
-fn device_types() -> Result<Vec<DeviceType>, Error> {
+fn device_types(as_of: Option<TimestampWithTimeZone>) -> Result<Vec<DeviceType>, Error> {
     let query = format!(
         "SELECT t.name, t.sharing, t.owner_share, {EXPIRED_BEFORE}
          FROM identity_resolve.device_type AS t"
     );
-    let types = spi::all(&query, &[], |row| {
+    let types = spi::all(&query, &[as_of.into()], |row| {
         let name = row.text(0).unwrap_or_default().to_owned();
         Ok(DeviceType {
             sharing: row

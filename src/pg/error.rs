@@ -37,6 +37,10 @@ pub fn sqlstate(error: &Error) -> PgSqlErrorCode {
         Error::Memory { .. } => ERRCODE_OUT_OF_MEMORY,
         Error::Consumption { sqlstate, .. } => PgSqlErrorCode::from(*sqlstate),
         Error::Serialization => ERRCODE_T_R_SERIALIZATION_FAILURE,
+        Error::NoReview { .. } | Error::NoChange { .. } => ERRCODE_UNDEFINED_OBJECT,
+        Error::Reviewed { .. } | Error::CannotUndo { .. } | Error::BuiltOn { .. } => {
+            ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE
+        }
         Error::Store(_) => ERRCODE_DATA_CORRUPTED,
         Error::RecordType { .. }
         | Error::Mapping { .. }
@@ -44,6 +48,9 @@ pub fn sqlstate(error: &Error) -> PgSqlErrorCode {
         | Error::UnknownRegion(_)
         | Error::Mode { .. }
         | Error::Shape { .. }
+        | Error::SameIdentifier { .. }
+        | Error::Unlinkable { .. }
+        | Error::Ended
         | Error::NoIdentifier { .. }
         | Error::Configuration { .. } => ERRCODE_INVALID_PARAMETER_VALUE,
     }

@@ -4,13 +4,14 @@
 //! that was ever swept; see [`crate::graph::rules`]. A sweep finds whom that date newly expires.
 
 use super::copy::UNIX_EPOCH;
-use super::history::Operation;
-use super::progress::{self, Phase};
+use super::cursor::Row;
+use super::history::{Kind, Operation};
+use super::progress::{self, Phase, Work};
 use super::transaction::{self, PinnedSettings, Procedure};
-use super::{live, load, lock, spi};
+use super::{live, load, lock, spi, steward};
 use crate::error::Error;
 use crate::graph::rules::Rules;
-use crate::graph::{Day, Graph, NO_DAY, StoreError, evidence};
+use crate::graph::{Day, EventKind, Graph, NO_DAY, StoreError, evidence};
 use crate::source::seen_at;
 use pgrx::datum::{Date, TimestampWithTimeZone};
 use rustc_hash::FxHashSet;
@@ -40,14 +41,30 @@ impl Sweep {
     /// decided as of it, if it is the greatest.
     pub fn begin(as_of: i64) -> Result<Self, Error> {
         transaction::refuse_if_read_only();
+        steward::end_what_is_over()?;
         let time = TimestampWithTimeZone::try_from(as_of)
             .map_err(|_| Error::Time { argument: "as_of", value: seen_at::timestamp_text(as_of) })?;
-        spi::run(
+        let date = |query: &str| {
+            let read = |row: &Row| row.text(0).map(str::to_owned);
+            transaction::with_latest_snapshot(|| spi::one(query, &[time.into()], read)).flatten()
+        };
+        let stored = "SELECT expired_as_of::text FROM identity_resolve.setting";
+        let before = date(stored);
+        let later = spi::run(
             "UPDATE identity_resolve.setting SET expired_as_of = $1
              WHERE expired_as_of IS NULL OR expired_as_of < $1",
             &[time.into()],
         );
-        Ok(Sweep { after: 0, operation: Operation::default() })
+        let operation = match (later, date(stored)) {
+            (1.., Some(after)) => steward::sweeping(before, after),
+            // What an earlier sweep as of this date, or a later one, has left.
+            _ => Operation::new(Kind::Expire),
+        };
+        let day = date(
+            "SELECT to_char(expired_as_of AT TIME ZONE 'UTC', 'YYYY-MM-DD') FROM identity_resolve.setting",
+        );
+        let operation = operation.because(day.map(|day| format!("as of {day}")));
+        Ok(Sweep { after: 0, operation })
     }
 
     /// Looks at some identifiers anew; returns which have become expired, and `None` once all have
@@ -63,11 +80,12 @@ impl Sweep {
         let Some(changes) = live::apply(&configuration, due, false, &mut Graph::default)? else {
             return Ok(Some(Vec::new()));
         };
-        self.operation.log_expired(&changes);
-        let expired = changes.expired().map(|e| Expired {
-            identifier: e.identifier.to_owned(),
-            profile: e.profile,
-            last_seen: e.last_in_use,
+        self.operation.log(&changes);
+        let events = changes.events().into_iter().filter(|event| event.kind == EventKind::Expire);
+        let expired = events.map(|event| Expired {
+            identifier: changes.text(event.members[0]).to_owned(),
+            profile: event.old,
+            last_seen: changes.last_in_use(event.members[0]).day,
         });
         Ok(Some(expired.collect()))
     }
@@ -84,19 +102,39 @@ fn candidates(rules: &Rules, after: i64, before: Day) -> Result<Vec<(i64, Option
          ORDER BY id LIMIT $3",
         &[after.into(), before.into(), BATCH.into()],
         |row| {
-            let last_in_use = row.int4(2).map_or(NO_DAY, |day| day - UNIX_EPOCH);
             let identifier = row.text(1).unwrap_or_default();
-            let device_type =
-                evidence::device_type(row.bytes(3).unwrap_or_default()).map_err(StoreError::from)?;
-            let type_name = identifier.split_once(':').map_or(identifier, |(name, _)| name);
-            let kind = rules.type_index(type_name);
-            let expires = kind.and_then(|kind| rules.expired_before(kind, device_type));
-            let due = expires.is_some_and(|day| last_in_use < day).then(|| identifier.to_owned());
+            let due = is_expired(rules, row)?.then(|| identifier.to_owned());
             Ok((row.int8(0).unwrap_or_default(), due))
         },
     )
     .into_iter()
     .collect()
+}
+
+/// Whether a row (number, identifier, day of last use, evidence) is expired by these rules.
+fn is_expired(rules: &Rules, row: &Row) -> Result<bool, Error> {
+    let identifier = row.text(1).unwrap_or_default();
+    let last_in_use = row.int4(2).map_or(NO_DAY, |day| day - UNIX_EPOCH);
+    let device_type =
+        evidence::device_type(row.bytes(3).unwrap_or_default()).map_err(StoreError::from)?;
+    let type_name = identifier.split_once(':').map_or(identifier, |(name, _)| name);
+    let kind = rules.type_index(type_name);
+    let expires = kind.and_then(|kind| rules.expired_before(kind, device_type));
+    Ok(expires.is_some_and(|day| last_in_use < day))
+}
+
+/// The identifiers that are held as expired and are not by these rules.
+pub fn no_longer_expired(rules: &Rules) -> Result<Vec<String>, Error> {
+    let expired = transaction::with_latest_snapshot(|| {
+        spi::all(
+            "SELECT id, identifier, coalesce(last_with_person, last_seen), evidence
+             FROM identity_resolve.identifier WHERE standing = 'expired'",
+            &[],
+            |row| Ok((row.text(1).unwrap_or_default().to_owned(), is_expired(rules, row)?)),
+        )
+    });
+    let expired: Vec<(String, bool)> = expired.into_iter().collect::<Result<_, Error>>()?;
+    Ok(expired.into_iter().filter(|(_, still)| !still).map(|(identifier, _)| identifier).collect())
 }
 
 /// Expires as of a time, in one transaction; returns who has left a profile.
@@ -131,7 +169,7 @@ pub fn expire_in_batches(as_of: i64, procedure: &Procedure) -> Result<(), Error>
 }
 
 fn in_batches(mut sweep: Sweep, mut each: impl FnMut(Vec<Expired>)) -> Result<(), Error> {
-    progress::begin();
+    progress::begin(Work::Expire);
     progress::phase(Phase::Expiring, load::estimated_rows("identifier"), 0);
     while let Some(expired) = sweep.batch()? {
         progress::advance(BATCH);

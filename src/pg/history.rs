@@ -1,45 +1,169 @@
-//! The log of what changed who is who: only appended to.
+//! The log of what changed who is who: only appended to, and followed by others.
 
-use super::spi;
-use crate::graph::Changes;
+use super::table::{Table, Value};
+use super::{settings, transaction, write};
+use crate::graph::{Changes, Event, EventKind, Left};
 use crate::source::seen_at::day_text;
+use pgrx::{IntoDatum, pg_sys};
+use serde_json::Value as Json;
+use std::ffi::CStr;
+use uuid::Uuid;
+
+/// The oid of pg_notify(text, text), which is the same in every database.
+const PG_NOTIFY: u32 = 3036;
+
+/// What is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Sightings were taken in as they came.
+    Observe,
+    /// A source was read, or let go.
+    Backfill,
+    Rebuild,
+    Expire,
+    Link,
+    Unlink,
+    Accept,
+    Reject,
+    Undo,
+    /// What an operator had said until now has ended.
+    End,
+}
+
+impl Kind {
+    /// The word used in SQL.
+    pub fn word(self) -> &'static str {
+        match self {
+            Kind::Observe => "observe",
+            Kind::Backfill => "backfill",
+            Kind::Rebuild => "rebuild",
+            Kind::Expire => "expire",
+            Kind::Link => "link",
+            Kind::Unlink => "unlink",
+            Kind::Accept => "accept",
+            Kind::Reject => "reject",
+            Kind::Undo => "undo",
+            Kind::End => "end",
+        }
+    }
+
+    /// Whether each of its consequences is a change of its own, as evidence brings together what has
+    /// nothing to do with each other.
+    fn is_evidence(self) -> bool {
+        matches!(self, Kind::Observe | Kind::Backfill)
+    }
+}
 
 /// An operation, which has a number once it has changed something.
-#[derive(Default)]
 pub struct Operation {
+    kind: Kind,
+    reason: Option<String>,
+    undoes: Option<i64>,
+    effects: Option<Json>,
     number: Option<i64>,
 }
 
 impl Operation {
-    /// Writes down who has expired, and why.
-    pub fn log_expired(&mut self, changes: &Changes) {
-        let expired: Vec<_> = changes.expired().collect();
-        if expired.is_empty() {
+    /// An operation that has not changed anything yet.
+    pub fn new(kind: Kind) -> Self {
+        Operation { kind, reason: None, undoes: None, effects: None, number: None }
+    }
+
+    /// For this reason.
+    pub fn because(self, reason: Option<String>) -> Self {
+        Operation { reason, ..self }
+    }
+
+    /// What it has written, so that it can be undone.
+    pub fn with_effects(self, effects: Json) -> Self {
+        Operation { effects: Some(effects), ..self }
+    }
+
+    /// It undoes the operation of this number.
+    pub fn undoing(self, number: i64) -> Self {
+        Operation { undoes: Some(number), ..self }
+    }
+
+    /// Its number; writes it down, if it has none yet.
+    pub fn number(&mut self) -> i64 {
+        *self.number.get_or_insert_with(|| {
+            let number = write::next_number("change_number_seq");
+            Table::open("change").insert(&[
+                Value::Int8(number),
+                Value::Int8(transaction::clock()),
+                Value::Text(&session_user()),
+                Value::Text(self.kind.word()),
+                Value::or_null(self.reason.as_deref().map(Value::Text)),
+                Value::or_null(self.undoes.map(Value::Int8)),
+                Value::or_null(self.effects.as_ref().map(Value::Json)),
+            ]);
+            number
+        })
+    }
+
+    /// Writes down what it did to profiles, and tells who listens.
+    pub fn log(&mut self, changes: &Changes) {
+        let events = changes.events();
+        if events.is_empty() {
             return;
         }
-        let number = *self.number.get_or_insert_with(|| {
-            spi::returning(
-                "INSERT INTO identity_resolve.change (operation, reason)
-                 SELECT 'expire', 'as of ' || to_char(expired_as_of AT TIME ZONE 'UTC', 'YYYY-MM-DD')
-                 FROM identity_resolve.setting RETURNING number",
-            )
-        });
-        let identifiers: Vec<&str> = expired.iter().map(|e| e.identifier).collect();
-        let profiles: Vec<Option<pgrx::Uuid>> = expired
-            .iter()
-            .map(|e| (!e.profile.is_nil()).then(|| pgrx::Uuid::from_bytes(*e.profile.as_bytes())))
-            .collect();
-        let reasons: Vec<String> = expired
-            .iter()
-            .map(|e| {
-                let company = if e.with_person { " with a person or contact" } else { "" };
-                format!("last seen{company} on {}", day_text(e.last_in_use))
-            })
-            .collect();
-        spi::run(
-            "INSERT INTO identity_resolve.change_member (change, identifier, profile, reason)
-             SELECT $1, * FROM unnest($2::text[], $3::uuid[], $4::text[])",
-            &[number.into(), identifiers.into(), profiles.into(), reasons.into()],
-        );
+        let mut table = Table::open("profile_change");
+        for event in &events {
+            if self.kind.is_evidence() {
+                self.number = None;
+            }
+            let change = self.number();
+            let members: Vec<&str> = event.members.iter().map(|&number| changes.text(number)).collect();
+            let reason = reason(changes, event);
+            table.insert(&[
+                Value::Int8(write::next_number("profile_change_number_seq")),
+                Value::Int8(change),
+                Value::Text(event.kind.word()),
+                or_nil(event.old),
+                or_nil(event.new),
+                Value::Texts(&members),
+                Value::or_null(reason.as_deref().map(Value::Text)),
+            ]);
+        }
+        drop(table);
+        // SAFETY: makes what was written visible to the transaction's next command.
+        unsafe { pg_sys::CommandCounterIncrement() };
+        notify();
+    }
+}
+
+fn or_nil(profile: Uuid) -> Value<'static> {
+    Value::or_null((!profile.is_nil()).then_some(Value::Uuid(profile)))
+}
+
+/// Why identifiers belong to nobody any more.
+pub fn reason(changes: &Changes, event: &Event) -> Option<String> {
+    Some(match event.left? {
+        Left::Gone => "its evidence was taken back".to_owned(),
+        Left::Aside(_) if event.kind == EventKind::Expire => {
+            let last = changes.last_in_use(event.members[0]);
+            let company = if last.with_person { " with a person or contact" } else { "" };
+            format!("last seen{company} on {}", day_text(last.day))
+        }
+        Left::Aside(reason) => reason.word().to_owned(),
+    })
+}
+
+fn session_user() -> String {
+    // SAFETY: the session's role exists; its name is copied.
+    unsafe {
+        let name = pg_sys::GetUserNameFromId(pg_sys::GetSessionUserId(), true);
+        if name.is_null() { String::new() } else { CStr::from_ptr(name).to_string_lossy().into_owned() }
+    }
+}
+
+/// Tells who listens on the channel of the settings, once the transaction has committed.
+fn notify() {
+    let Some(channel) = settings::notify_channel() else { return };
+    let texts = [channel.to_string_lossy().into_owned().into_datum(), "".into_datum()];
+    let [Some(channel), Some(payload)] = texts else { return };
+    // SAFETY: pg_notify(text, text). PostgreSQL sends one of several equal notifications.
+    unsafe {
+        pg_sys::OidFunctionCall2Coll(PG_NOTIFY.into(), pg_sys::InvalidOid, channel, payload);
     }
 }

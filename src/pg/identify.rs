@@ -1,6 +1,6 @@
 //! One sighting: into the evidence, through the rule, and out as the profile it belongs to.
 
-use super::history::Operation;
+use super::history::{Kind, Operation};
 use super::{live, spi};
 use crate::error::{Error, shown};
 use crate::graph::rules::{Role, Rules};
@@ -60,7 +60,7 @@ pub fn identify(
     let Some(changes) = live::apply(&configuration, FxHashSet::default(), false, &mut observe)? else {
         return Err(Error::NoIdentifier { left_out });
     };
-    Operation::default().log_expired(&changes);
+    Operation::new(Kind::Observe).log(&changes);
     seen.sort_by(|&x, &y| changes.by_strength(rules, x, y));
     keep_traits(changes.text(seen[0]), day, traits);
     Ok(seen.iter().find_map(|&number| changes.profile(number)))

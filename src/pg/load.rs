@@ -63,6 +63,17 @@ pub fn separations(graph: &mut Graph) {
     );
 }
 
+/// All must-links in force.
+pub fn must_links(graph: &mut Graph, rules: &Rules) {
+    stream(
+        "SELECT a, b FROM identity_resolve.must_link WHERE until IS NULL OR until > now()",
+        &[],
+        |row| {
+            graph.must_link(rules, row.text(0).unwrap_or_default(), row.text(1).unwrap_or_default());
+        },
+    );
+}
+
 /// The retired ids that identifiers of the graph had, all of which are loaded.
 pub fn former(graph: &Graph) -> Vec<Former> {
     let mut former = FxHashMap::default();

@@ -22,6 +22,7 @@ const KEY_SPACE: u16 = 0x6972;
 const TURN_SPACE: u16 = 0x6973;
 const CONSUMER_SPACE: u16 = 0x6974;
 const WORKER_SPACE: u16 = 0x6975;
+const OPERATOR_SPACE: u16 = 0x6976;
 
 /// The lock modes of the turn and of keys.
 const SHARE: pg_sys::LOCKMODE = pg_sys::ShareLock as pg_sys::LOCKMODE;
@@ -141,6 +142,12 @@ impl Locks {
 /// the end of this one.
 pub fn become_consumer() {
     acquire(lock_tag(CONSUMER_SPACE, 0), EXCLUSIVE, true);
+}
+
+/// Waits until no other transaction changes what operators say, and keeps others from it until the
+/// end of this one.
+pub fn become_operator() {
+    acquire(lock_tag(OPERATOR_SPACE, 0), EXCLUSIVE, true);
 }
 
 /// Makes this process the only worker of its database, until it ends; false if there is one.

@@ -13,7 +13,8 @@ pub fn canonical(type_name: &str, value: &str) -> Result<String, Error> {
     canonical_value(&configuration::current()?.rules, type_name, value)
 }
 
-fn canonical_value(rules: &Rules, type_name: &str, value: &str) -> Result<String, Error> {
+/// The canonical form of a value of a type, by these rules.
+pub(super) fn canonical_value(rules: &Rules, type_name: &str, value: &str) -> Result<String, Error> {
     let index = rules.type_index(type_name).ok_or_else(|| Error::UnknownType {
         name: type_name.to_owned(),
         known: rules.types.iter().map(|kind| kind.name.clone()).collect(),
@@ -27,7 +28,7 @@ fn canonical_value(rules: &Rules, type_name: &str, value: &str) -> Result<String
 }
 
 /// The type and the value of `type:value`.
-fn split(identifier: &str) -> Result<(&str, &str), Error> {
+pub(super) fn split(identifier: &str) -> Result<(&str, &str), Error> {
     identifier.split_once(':').ok_or_else(|| Error::NoType { identifier: identifier.to_owned() })
 }
 

@@ -2,7 +2,7 @@
 
 use super::configuration::{self, Configuration};
 use super::cursor::{self, Row};
-use super::history::Operation;
+use super::history::{Kind, Operation};
 use super::watch::{self, Watched};
 use super::{backfill, live, queue, rejection, source, statement, transaction};
 use crate::error::Error;
@@ -422,7 +422,7 @@ pub fn apply(
         graph
     };
     if let Some(changes) = live::apply(configuration, FxHashSet::default(), many, &mut observe)? {
-        Operation::default().log_expired(&changes);
+        Operation::new(Kind::Observe).log(&changes);
     }
     for ((watched, _), tally) in batches.iter().zip(&tallies) {
         rejection::add(&watched.source, tally, configuration.rejections_kept);

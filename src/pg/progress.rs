@@ -14,7 +14,18 @@ const MARK: i64 = 0x6567_7265_7366_7772;
 /// Where our parameters begin among the slot's 20; COPY itself uses the first six.
 const FIRST: i32 = 10;
 
-/// A stage of a backfill. The view knows them by number.
+/// What is being done. The view knows them by number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i64)]
+pub enum Work {
+    Backfill = 1,
+    DrainQueue = 2,
+    Expire = 3,
+    Rebuild = 4,
+    Preview = 5,
+}
+
+/// A stage of it. The view knows them by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i64)]
 pub enum Phase {
@@ -30,6 +41,7 @@ pub enum Phase {
 /// A report under way.
 #[derive(Clone, Copy)]
 pub struct Report {
+    work: i64,
     phase: i64,
     done: i64,
     total: i64,
@@ -41,15 +53,23 @@ pub struct Report {
 thread_local! {
     static ACTIVE: Cell<bool> = const { Cell::new(false) };
     static REPORT: Cell<Report> = const {
-        Cell::new(Report { phase: 0, done: 0, total: 0, started: 0, phase_started: 0, source: 0 })
+        Cell::new(Report { work: 0, phase: 0, done: 0, total: 0, started: 0, phase_started: 0, source: 0 })
     };
 }
 
 /// Begins to report.
-pub fn begin() {
+pub fn begin(work: Work) {
     ACTIVE.set(true);
-    let now = now();
-    REPORT.set(Report { phase: 0, done: 0, total: 0, started: now, phase_started: now, source: 0 });
+    let (work, now) = (work as i64, now());
+    REPORT.set(Report {
+        work,
+        phase: 0,
+        done: 0,
+        total: 0,
+        started: now,
+        phase_started: now,
+        source: 0,
+    });
 }
 
 /// Begins a phase with `total` rows to do (0: unknown), on the source of this oid (0: on none).
@@ -100,8 +120,9 @@ fn publish() {
         return;
     }
     let r = REPORT.get();
-    let values = [MARK, r.phase, r.done, r.total, r.started, r.phase_started, i64::from(r.source)];
-    let places: [i32; 7] = std::array::from_fn(|i| FIRST + i as i32);
+    let source = i64::from(r.source);
+    let values = [MARK, r.phase, r.done, r.total, r.started, r.phase_started, source, r.work];
+    let places: [i32; 8] = std::array::from_fn(|i| FIRST + i as i32);
     // SAFETY: writes to this backend's own slot; both arrays have the stated length. Starting
     // the command again is how the slot is taken back from a COPY of ours.
     unsafe {
@@ -109,7 +130,7 @@ fn publish() {
             pg_sys::ProgressCommandType::PROGRESS_COMMAND_COPY,
             pg_sys::Oid::from(r.source),
         );
-        pg_sys::pgstat_progress_update_multi_param(7, places.as_ptr(), values.as_ptr());
+        pg_sys::pgstat_progress_update_multi_param(8, places.as_ptr(), values.as_ptr());
     }
 }
 

@@ -6,7 +6,7 @@
 
 use super::configuration::Configuration;
 use super::observe;
-use super::progress::{self, Phase};
+use super::progress::{self, Phase, Work};
 use super::source::{self, Source};
 use super::table::{Place, Table, Value};
 use super::transaction::{self, Failure, PinnedSettings, Procedure, guarded};
@@ -134,7 +134,7 @@ fn drain_up_to(last: i64, rows: usize) -> Result<usize, Error> {
         return Ok(0);
     }
     if !progress::is_active() {
-        progress::begin();
+        progress::begin(Work::DrainQueue);
         let backlog = spi::one("SELECT sum(rows) FROM identity_resolve.queue", &[], |row| row.int8(0));
         progress::phase(Phase::Draining, backlog.flatten().unwrap_or_default(), 0);
     }

@@ -1,10 +1,13 @@
 //! Run-time settings. What belongs to the data stands in the table `setting` instead.
 
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
+use std::ffi::CString;
 use std::time::Duration;
 
 static GRAPH_MEMORY: GucSetting<i32> = GucSetting::<i32>::new(4096);
 static QUEUE_BATCH: GucSetting<i32> = GucSetting::<i32>::new(10_000);
+static NOTIFY_CHANNEL: GucSetting<Option<CString>> =
+    GucSetting::<Option<CString>>::new(Some(c"identity_resolve"));
 static CHECKPOINT_INTERVAL: GucSetting<i32> = GucSetting::<i32>::new(60);
 
 /// Announces the settings.
@@ -39,6 +42,19 @@ pub fn define() {
         GucContext::Userset,
         GucFlags::UNIT_S,
     );
+    GucRegistry::define_string_guc(
+        c"identity_resolve.notify_channel",
+        c"Channel that is notified when profiles have joined, split or lost identifiers.",
+        c"Whoever listens reads on in profile_change. Empty notifies nobody: transactions that notify commit one after the other, and cannot be prepared.",
+        &NOTIFY_CHANNEL,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
+}
+
+/// The channel to notify, if any.
+pub fn notify_channel() -> Option<CString> {
+    NOTIFY_CHANNEL.get().filter(|name| !name.is_empty())
 }
 
 /// Rows that are taken from the queue in one transaction, about.

@@ -1,8 +1,9 @@
 //! Short queries. Many rows go through `cursor` and `copy`.
 
 use super::cursor::{self, Row};
-use pgrx::Spi;
 use pgrx::datum::DatumWithOid;
+use pgrx::{JsonB, Spi};
+use serde_json::Value as Json;
 
 /// The first row of a query that only reads, as `read` sees it.
 pub fn one<T>(query: &str, args: &[DatumWithOid], read: impl FnOnce(&Row) -> T) -> Option<T> {
@@ -23,9 +24,12 @@ pub fn all<T>(query: &str, args: &[DatumWithOid], mut read: impl FnMut(&Row) -> 
     rows
 }
 
-/// Runs a statement that inserts one row and returns a number of it.
-pub fn returning(statement: &str) -> i64 {
-    Spi::get_one(statement).ok().flatten().unwrap_or_default()
+/// Runs a statement that changes something and returns JSON, if it returns a row.
+pub fn returning_json(statement: &str, args: &[DatumWithOid]) -> Option<Json> {
+    Spi::connect_mut(|client| {
+        let rows = client.update(statement, None, args).ok()?;
+        rows.first().get_one::<JsonB>().ok()?.map(|JsonB(json)| json)
+    })
 }
 
 /// Runs a statement that changes something; returns how many rows it touched.

@@ -8,7 +8,8 @@ use super::transaction;
 use crate::error::Error;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::pg_sys::{self, Datum};
-use pgrx::{PgLogLevel, PgMemoryContexts};
+use pgrx::{IntoDatum, JsonB, PgLogLevel, PgMemoryContexts};
+use serde_json::Value as Json;
 use std::ptr;
 use uuid::Uuid;
 
@@ -27,6 +28,9 @@ pub enum Value<'a> {
     Bytea(&'a [u8]),
     Uuid(Uuid),
     Oid(pg_sys::Oid),
+    Texts(&'a [&'a str]),
+    /// Of type jsonb.
+    Json(&'a Json),
 }
 
 impl Value<'_> {
@@ -46,6 +50,8 @@ impl Value<'_> {
             Value::Oid(value) => Datum::from(value),
             Value::Text(value) => varlena(value.as_bytes()),
             Value::Bytea(value) => varlena(value),
+            Value::Texts(values) => values.to_vec().into_datum().unwrap_or(Datum::null()),
+            Value::Json(value) => JsonB(value.clone()).into_datum().unwrap_or(Datum::null()),
             Value::Uuid(value) => {
                 // SAFETY: writes 16 bytes into memory of that size.
                 unsafe {

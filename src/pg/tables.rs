@@ -70,6 +70,7 @@ pub struct Tables {
     link: Table,
     /// Opened when first needed.
     separation: Option<Table>,
+    must_link: Option<Table>,
     former: Option<Table>,
     /// Where the rows that were found stand.
     identifiers: FxHashMap<i64, Place>,
@@ -84,6 +85,7 @@ impl Tables {
             identifier: Table::open("identifier"),
             link: Table::open("link"),
             separation: None,
+            must_link: None,
             former: None,
             identifiers: FxHashMap::default(),
             links: FxHashMap::default(),
@@ -228,23 +230,33 @@ impl Stored for Tables {
     }
 
     fn separations(&mut self, texts: &[&str], each: &mut dyn FnMut(&str, &str)) {
-        if texts.is_empty() {
-            return;
-        }
-        let separation = self.separation.get_or_insert_with(|| Table::open("separation"));
-        if separation.is_empty() {
-            return;
-        }
-        let now = transaction::now();
-        for columns in [A_B, B] {
-            let texts = texts.iter().map(|&text| [Value::Text(text), Value::Null]);
-            separation.find(columns, texts, |row, _| {
-                let ended = row.int8(5).is_some_and(|until| until <= now);
-                if let (Some(a), Some(b), false) = (row.text(0), row.text(1), ended) {
-                    each(a, b);
-                }
-            });
-        }
+        words(&mut self.separation, "separation", texts, each);
+    }
+
+    fn must_links(&mut self, texts: &[&str], each: &mut dyn FnMut(&str, &str)) {
+        words(&mut self.must_link, "must_link", texts, each);
+    }
+}
+
+/// Shows the pairs in a table of operators' words that are in force and that any of these canonical
+/// texts is in, maybe twice.
+fn words(table: &mut Option<Table>, name: &str, texts: &[&str], each: &mut dyn FnMut(&str, &str)) {
+    if texts.is_empty() {
+        return;
+    }
+    let table = table.get_or_insert_with(|| Table::open(name));
+    if table.is_empty() {
+        return;
+    }
+    let now = transaction::now();
+    for columns in [A_B, B] {
+        let texts = texts.iter().map(|&text| [Value::Text(text), Value::Null]);
+        table.find(columns, texts, |row, _| {
+            let ended = row.int8(5).is_some_and(|until| until <= now);
+            if let (Some(a), Some(b), false) = (row.text(0), row.text(1), ended) {
+                each(a, b);
+            }
+        });
     }
 }
 

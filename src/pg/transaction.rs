@@ -211,6 +211,12 @@ pub fn now() -> i64 {
     unsafe { pg_sys::GetCurrentTransactionStartTimestamp() }
 }
 
+/// The time, in microseconds since 2000.
+pub fn clock() -> i64 {
+    // SAFETY: reads the clock.
+    unsafe { pg_sys::GetCurrentTimestamp() }
+}
+
 /// Waits until no other transaction changes the graph, and keeps others from it until the end of
 /// this one. Readers are not disturbed. Under REPEATABLE READ and SERIALIZABLE it fails (40001) if
 /// anything has been committed since the transaction's snapshot.

@@ -273,7 +273,7 @@ fn sweep_batch(sweep: &mut Option<Sweep>) -> Result<Option<usize>, Error> {
     let Some(sweep) = sweep else {
         // SAFETY: reads the clock.
         *sweep = Some(Sweep::begin(unsafe { pg_sys::GetCurrentTimestamp() })?);
-        progress::begin();
+        progress::begin(progress::Work::Expire);
         progress::phase(Phase::Expiring, load::estimated_rows("identifier"), 0);
         return Ok(Some(0));
     };

@@ -161,12 +161,10 @@ impl History {
                 let age = |row: &Identifier| (row.last_seen == NO_DAY, row.first_seen, row.text.clone());
                 part.iter().map(|row| age(&after.identifiers[row])).min()
             };
-            let heir =
-                parts.iter().max_by_key(|(_, part)| (part.len(), std::cmp::Reverse(oldest(part))));
-            let Some((heir, _)) = heir else { continue };
-            assert!(heir <= id, "{id} stays with the larger part, or gives way to an older id");
-            for other in parts.keys().filter(|other| *other != heir) {
-                assert_ne!(other, id, "a smaller part has kept the id");
+            let mut parts: Vec<_> = parts.iter().collect();
+            parts.sort_by_key(|(_, part)| (std::cmp::Reverse(part.len()), oldest(part)));
+            for (other, _) in parts.into_iter().take_while(|(other, _)| *other != id) {
+                assert!(other < id, "{id} stays with the largest part that has no older id");
             }
         }
     }

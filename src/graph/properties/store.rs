@@ -57,6 +57,7 @@ pub struct Store {
     pub links: BTreeMap<(i64, i64), Link>,
     pub former: BTreeSet<(Uuid, i64)>,
     pub separations: BTreeSet<Pair>,
+    pub must_links: BTreeSet<Pair>,
     last_identifier: i64,
     last_profile: u128,
 }
@@ -125,7 +126,8 @@ impl Store {
     fn say(&mut self, fact: &Fact, holds: bool) {
         match fact {
             Fact::Seen(_) => {}
-            Fact::Asserted(pair) => self.link_row(pair).asserted = holds,
+            Fact::Asserted(pair) if holds => drop(self.must_links.insert(pair.clone())),
+            Fact::Asserted(pair) => drop(self.must_links.remove(pair)),
             Fact::Matched(pair, probability) => {
                 self.link_row(pair).probability = holds.then_some(*probability);
             }
@@ -162,6 +164,7 @@ impl Store {
     fn settle_whole(&mut self, rules: &Rules, mut graph: Graph) -> usize {
         self.identifiers.keys().for_each(|&id| self.load_identifier(&mut graph, rules, id));
         self.links.keys().for_each(|&ends| self.load_link(&mut graph, ends));
+        self.must_links.iter().for_each(|(a, b)| graph.must_link(rules, a, b));
         self.separations.iter().for_each(|(a, b)| graph.separate(a, b));
         match self.settle(rules, graph) {
             Settled::Changes(changes) => self.write(*changes),
@@ -324,6 +327,11 @@ impl Stored for Store {
     fn separations(&mut self, texts: &[&str], each: &mut dyn FnMut(&str, &str)) {
         let of = |(a, b): &&Pair| texts.contains(&&**a) || texts.contains(&&**b);
         self.separations.iter().filter(of).for_each(|(a, b)| each(a, b));
+    }
+
+    fn must_links(&mut self, texts: &[&str], each: &mut dyn FnMut(&str, &str)) {
+        let of = |(a, b): &&Pair| texts.contains(&&**a) || texts.contains(&&**b);
+        self.must_links.iter().filter(of).for_each(|(a, b)| each(a, b));
     }
 }
 

@@ -41,7 +41,7 @@ impl Configuration {
             types: self.types.clone(),
             device_types: self.device_types.clone(),
             decay: Decay::new(self.half_life),
-            blocked: BlockList::new(blocked).expect("the pattern is valid"),
+            blocked: std::sync::Arc::new(BlockList::new(blocked).expect("the pattern is valid")),
             certified_issuers: vec!["good".to_owned()],
             region: None,
         }

@@ -1,0 +1,98 @@
+//! What operators say, and the graph as a whole.
+
+use super::{Answer, required};
+use crate::pg::steward as stewardship;
+use crate::pg::{backfill, history, transaction};
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+use uuid::Uuid;
+
+const LINK: &str = "SELECT identity_resolve.link('email:ann@example.com', 'phone:+33612345678');";
+const UNLINK: &str =
+    "SELECT * FROM identity_resolve.unlink('email:ann@example.com', 'phone:+33612345678');";
+const UNDO: &str = "SELECT identity_resolve.undo(42);";
+const REVIEW: &str = "SELECT identity_resolve.accept(42);";
+
+fn known(profile: Uuid) -> Option<pgrx::Uuid> {
+    (!profile.is_nil()).then(|| pgrx::Uuid::from_bytes(*profile.as_bytes()))
+}
+
+#[pg_extern(sql = "")]
+fn link(
+    a: Option<&str>,
+    b: Option<&str>,
+    reason: Option<&str>,
+    until: Option<TimestampWithTimeZone>,
+) -> Answer<Option<pgrx::Uuid>> {
+    let (a, b) = (required(a, "a", LINK)?, required(b, "b", LINK)?);
+    Ok(stewardship::link(a, b, reason, until)?.and_then(known))
+}
+
+#[pg_extern(sql = "")]
+#[allow(clippy::type_complexity)]
+fn unlink(
+    a: Option<&str>,
+    b: Option<&str>,
+    reason: Option<&str>,
+    until: Option<TimestampWithTimeZone>,
+) -> Result<
+    TableIterator<'static, (name!(profile, Option<pgrx::Uuid>), name!(identifiers, Vec<String>))>,
+    ErrorReport,
+> {
+    let (a, b) = (required(a, "a", UNLINK)?, required(b, "b", UNLINK)?);
+    let parts = stewardship::unlink(a, b, reason, until)?;
+    Ok(TableIterator::new(parts.into_iter().map(|part| (known(part.profile), part.identifiers))))
+}
+
+#[pg_extern(sql = "")]
+fn undo(change: Option<i64>) -> Answer<i64> {
+    Ok(stewardship::undo(required(change, "change", UNDO)?)?)
+}
+
+#[pg_extern(sql = "")]
+fn accept(review: Option<i64>) -> Answer<Option<pgrx::Uuid>> {
+    let review = required(review, "review", REVIEW)?;
+    Ok(stewardship::decide_review(review, true)?.and_then(known))
+}
+
+#[pg_extern(sql = "")]
+fn reject(review: Option<i64>) -> Answer<()> {
+    stewardship::decide_review(required(review, "review", REVIEW)?, false)?;
+    Ok(())
+}
+
+#[pg_extern(sql = "")]
+fn rebuild(fcinfo: pg_sys::FunctionCallInfo) -> Answer<()> {
+    let procedure = transaction::Procedure::connect(transaction::is_atomic(fcinfo));
+    Ok(backfill::rebuild(&procedure)?)
+}
+
+#[pg_extern(sql = "")]
+#[allow(clippy::type_complexity)]
+fn preview() -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(change, String),
+            name!(profile, Option<pgrx::Uuid>),
+            name!(new_profile, Option<pgrx::Uuid>),
+            name!(identifiers, Vec<String>),
+            name!(reason, Option<String>),
+        ),
+    >,
+    ErrorReport,
+> {
+    let changes = backfill::preview()?;
+    let rows: Vec<_> = changes
+        .events()
+        .into_iter()
+        .map(|event| {
+            // A rebuild would give another new id.
+            let new = Some(event.new).filter(|&id| !changes.is_new(id));
+            let members = event.members.iter().map(|&number| changes.text(number).to_owned()).collect();
+            let reason = history::reason(&changes, &event);
+            (event.kind.word().to_owned(), known(event.old), new.and_then(known), members, reason)
+        })
+        .collect();
+    Ok(TableIterator::new(rows))
+}
