@@ -257,7 +257,8 @@ CREATE TABLE identity_resolve.source (
     backfilled_at timestamptz,
     rows_read bigint,
     malformed bigint,
-    blocked bigint
+    blocked bigint,
+    read_with text
 );
 COMMENT ON TABLE identity_resolve.source IS 'The attached tables; add_source() and drop_source() write it';
 COMMENT ON COLUMN identity_resolve.source.id IS 'Number under which evidence names its source';
@@ -270,6 +271,7 @@ COMMENT ON COLUMN identity_resolve.source.backfilled_at IS 'When the last backfi
 COMMENT ON COLUMN identity_resolve.source.rows_read IS 'Rows that the last backfill read';
 COMMENT ON COLUMN identity_resolve.source.malformed IS 'Malformed values that the last backfill left out';
 COMMENT ON COLUMN identity_resolve.source.blocked IS 'Blocked values that the last backfill left out';
+COMMENT ON COLUMN identity_resolve.source.read_with IS 'reading_configuration() of the last backfill; of attaching, before one';
 
 CREATE FUNCTION identity_resolve.keep_mode() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -372,6 +374,47 @@ BEGIN
             EXECUTE FUNCTION identity_resolve.canonical_pair(''restore'')', name);
     END LOOP;
 END $$;
+
+-- What is due after a change of the configuration --------------------------------------------
+
+CREATE FUNCTION identity_resolve.reading_configuration(mapping jsonb) RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $$
+        SELECT md5(jsonb_build_array(
+            mapping,
+            (SELECT jsonb_agg(jsonb_build_array(t.name, t.role, t.normalizer, t.priority) ORDER BY t.name)
+             FROM identity_resolve.identifier_type AS t),
+            (SELECT jsonb_agg(jsonb_build_array(v.type, v.pattern) ORDER BY v.type, v.pattern)
+             FROM identity_resolve.blocked_value AS v),
+            (SELECT jsonb_agg(p.issuer ORDER BY p.issuer) FROM identity_resolve.identity_provider AS p WHERE p.certified),
+            (SELECT s.region FROM identity_resolve.setting AS s))::text)
+    $$;
+COMMENT ON FUNCTION identity_resolve.reading_configuration(jsonb) IS
+    'Digest of what acts when rows of a mapping are read: normalizers, roles, priorities, blocked values, certified providers, region';
+
+CREATE FUNCTION identity_resolve.deciding_configuration() RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $$
+        SELECT md5(jsonb_build_array(
+            (SELECT jsonb_agg(to_jsonb(t) - 'seeded' ORDER BY t.name) FROM identity_resolve.identifier_type AS t),
+            (SELECT jsonb_agg(to_jsonb(d) - 'seeded' ORDER BY d.name) FROM identity_resolve.device_type AS d),
+            (SELECT jsonb_agg(jsonb_build_array(v.type, v.pattern) ORDER BY v.type, v.pattern)
+             FROM identity_resolve.blocked_value AS v),
+            (SELECT jsonb_agg(p.issuer ORDER BY p.issuer) FROM identity_resolve.identity_provider AS p WHERE p.certified),
+            (SELECT s.half_life FROM identity_resolve.setting AS s))::text)
+    $$;
+COMMENT ON FUNCTION identity_resolve.deciding_configuration() IS
+    'Digest of what acts when it is decided who is who: types, device types, blocked values, certified providers, half-life';
+
+CREATE TABLE identity_resolve.last_decision (
+    one_row boolean PRIMARY KEY DEFAULT true CHECK (one_row),
+    configuration text NOT NULL,
+    at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE identity_resolve.last_decision IS 'When the configuration was last applied to all that is stored, by rebuild() or backfill(); at first, when the first source was attached';
+COMMENT ON COLUMN identity_resolve.last_decision.one_row IS 'There is one';
+COMMENT ON COLUMN identity_resolve.last_decision.configuration IS 'deciding_configuration() of then';
+COMMENT ON COLUMN identity_resolve.last_decision.at IS 'When';
 
 -- Triggers come after the seeds ------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ BEGIN
         ('identity_resolve.source_id_seq', ''),
         ('identity_resolve.separation', ''),
         ('identity_resolve.must_link', ''),
+        ('identity_resolve.last_decision', ''),
         ('identity_resolve.identifier', ''),
         ('identity_resolve.identifier_id', ''),
         ('identity_resolve.link', ''),

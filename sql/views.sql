@@ -80,7 +80,8 @@ SELECT a.identifier AS a,
        identity_resolve.evidence_weight(l.evidence, (now() AT TIME ZONE 'UTC')::date) AS weight,
        identity_resolve.evidence_sightings(l.evidence) AS sightings,
        identity_resolve.evidence_last(l.evidence) AS last_seen,
-       identity_resolve.held_meaning(l.held_reason::text) AS meaning
+       identity_resolve.held_meaning(l.held_reason::text) AS meaning,
+       identity_resolve.held_needed(l.held_reason::text, a.identifier, b.identifier) AS needed
 FROM identity_resolve.link AS l
 JOIN identity_resolve.identifier AS a ON a.id = l.a
 JOIN identity_resolve.identifier AS b ON b.id = l.b
@@ -95,6 +96,7 @@ COMMENT ON COLUMN identity_resolve.conflicts.weight IS 'Of its sightings, relati
 COMMENT ON COLUMN identity_resolve.conflicts.sightings IS 'How often the two were seen together';
 COMMENT ON COLUMN identity_resolve.conflicts.last_seen IS 'UTC day of the last sighting together';
 COMMENT ON COLUMN identity_resolve.conflicts.meaning IS 'The reason in words';
+COMMENT ON COLUMN identity_resolve.conflicts.needed IS 'What would bring it into force';
 
 CREATE VIEW identity_resolve.profile_channel AS
 SELECT s.profile,
@@ -216,6 +218,25 @@ COMMENT ON COLUMN identity_resolve.history.identifiers IS 'Who went';
 COMMENT ON COLUMN identity_resolve.history.undoes IS 'The operation that it undid; null: none';
 COMMENT ON COLUMN identity_resolve.history.undone_by IS 'The operation that undid it; null: none did';
 
+CREATE FUNCTION identity_resolve.history(profile uuid) RETURNS SETOF identity_resolve.history
+    LANGUAGE sql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp COST 1000 ROWS 20
+    AS $$
+        WITH RECURSIVE ids (id) AS (
+            SELECT history.profile
+            UNION
+            SELECT p.old_profile FROM ids JOIN identity_resolve.profile_change AS p ON p.new_profile = ids.id
+            WHERE p.event = 'join'
+        )
+        SELECT h.* FROM identity_resolve.history AS h
+        WHERE h.change IN (
+            SELECT p.change FROM ids JOIN identity_resolve.profile_change AS p ON p.old_profile = ids.id
+            UNION SELECT p.change FROM ids JOIN identity_resolve.profile_change AS p ON p.new_profile = ids.id)
+          AND (h.profile IN (SELECT id FROM ids) OR h.new_profile IN (SELECT id FROM ids))
+        ORDER BY h.change, h.event, h.identifiers
+    $$;
+COMMENT ON FUNCTION identity_resolve.history(uuid) IS
+    'What became of a profile, and of those that have joined it, in order';
+
 CREATE VIEW identity_resolve.stats AS
 WITH i AS (
     SELECT count(*) AS identifiers,
@@ -235,9 +256,15 @@ WITH i AS (
 ), p AS (
     SELECT count(*) AS profiles, max(n) AS largest FROM (
         SELECT count(*) AS n FROM identity_resolve.identifier WHERE profile IS NOT NULL GROUP BY profile) AS sizes
+), d AS (
+    SELECT count(*) AS sources, string_agg(due.name, ', ' ORDER BY due.name) AS names,
+           (SELECT count(*) FROM identity_resolve.last_decision AS l
+            WHERE l.configuration <> identity_resolve.deciding_configuration()) AS rebuild
+    FROM identity_resolve.source AS due
+    WHERE due.read_with <> identity_resolve.reading_configuration(due.mapping)
 )
 SELECT v.name, v.value::numeric AS value, v.meaning
-FROM i, l, s, p, LATERAL (VALUES
+FROM i, l, s, p, d, LATERAL (VALUES
     ('identifiers', i.identifiers, 'identifiers ever seen'),
     ('profiles', p.profiles, 'people'),
     ('largest_profile', coalesce(p.largest, 0), 'identifiers of the profile that has most'),
@@ -249,6 +276,8 @@ FROM i, l, s, p, LATERAL (VALUES
     ('identifiers_too_common', i.too_common, 'identifiers with more partners than their type''s max_links'),
     ('identifiers_blocked', i.blocked, 'stored identifiers that are on the block list'),
     ('sources', s.sources, 'attached tables'),
+    ('sources_to_backfill', d.sources, 'sources that were read by another configuration than today''s: CALL backfill()' || coalesce(' for ' || d.names, '')),
+    ('rebuild_due', d.rebuild, '1: the configuration has changed since it was last applied to all that is stored: CALL rebuild()'),
     ('rows_read', coalesce(s.rows_read, 0), 'rows that the last backfill of each source read'),
     ('values_malformed', coalesce(s.malformed, 0), 'malformed values that the last backfill of each source, and rows since, left out'),
     ('values_blocked', coalesce(s.left_out, 0), 'blocked values that the last backfill of each source, and rows since, left out')

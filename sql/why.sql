@@ -20,6 +20,19 @@ CREATE FUNCTION identity_resolve.held_meaning(reason text) RETURNS text
     END;
 COMMENT ON FUNCTION identity_resolve.held_meaning(text) IS 'A held reason in words';
 
+CREATE FUNCTION identity_resolve.held_needed(reason text, a text, b text) RETURNS text
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+    RETURN CASE reason
+        WHEN 'blocked' THEN 'take the value off blocked_value, and CALL rebuild()'
+        WHEN 'expired' THEN 'a new sighting of ' || b || ' with a person or contact'
+        WHEN 'too_common' THEN 'a higher max_links of its type, and CALL rebuild()'
+        WHEN 'shared' THEN format('more evidence for one owner, or link(%L, %L); a public device needs another device type', a, b)
+        WHEN 'separated' THEN 'an end of the separation: link() or undo(), see why()'
+        WHEN 'limit' THEN format('unlink() what is wrong in either profile, link(%L, %L), or a higher max_per_profile', a, b)
+        WHEN 'ambiguous' THEN format('evidence between the two people themselves, or link(%L, %L)', a, b)
+    END;
+COMMENT ON FUNCTION identity_resolve.held_needed(text, text, text) IS 'What would bring a held link of these two ends into force';
+
 CREATE FUNCTION identity_resolve.link_facts(a bigint, b bigint) RETURNS jsonb
     LANGUAGE sql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp COST 500
     AS $$
@@ -44,7 +57,8 @@ CREATE FUNCTION identity_resolve.link_facts(a bigint, b bigint) RETURNS jsonb
                      WHERE l.asserted AND m.a = least(x.identifier COLLATE "C", y.identifier COLLATE "C")
                        AND m.b = greatest(x.identifier COLLATE "C", y.identifier COLLATE "C")),
             'held_reason', l.held_reason,
-            'meaning', identity_resolve.held_meaning(l.held_reason::text)))
+            'meaning', identity_resolve.held_meaning(l.held_reason::text),
+            'needed', identity_resolve.held_needed(l.held_reason::text, x.identifier, y.identifier)))
         FROM identity_resolve.link AS l
         JOIN identity_resolve.identifier AS x ON x.id = l.a
         JOIN identity_resolve.identifier AS y ON y.id = l.b
@@ -121,6 +135,20 @@ BEGIN
     IF found IS NOT NULL THEN
         answer := answer || jsonb_build_object('held', found);
         kept_apart := kept_apart || 'held'::text;
+    END IF;
+
+    -- Of which types the two profiles together hold more than one profile may.
+    SELECT jsonb_agg(jsonb_build_object('type', t.name, 'max_per_profile', t.max_per_profile,
+               'together', n.identifiers) ORDER BY t.name)
+    INTO found
+    FROM (
+        SELECT split_part(i.identifier, ':', 1) AS type, array_agg(i.identifier ORDER BY i.identifier COLLATE "C") AS identifiers,
+               count(*) AS n
+        FROM identity_resolve.identifier AS i WHERE i.id = ANY (of_x || of_y) GROUP BY 1
+    ) AS n JOIN identity_resolve.identifier_type AS t ON t.name = n.type
+    WHERE n.n > t.max_per_profile;
+    IF found IS NOT NULL THEN
+        answer := answer || jsonb_build_object('limits', found);
     END IF;
 
     -- What both sides were seen with and is neither's, or the other's by a held link.

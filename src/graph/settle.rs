@@ -91,7 +91,13 @@ impl Graph {
             true => former(&self),
             false => Vec::new(),
         };
-        let ids = stable_id::assign(&solution.group, &old, &former, age, &order, new_id);
+        let mut home = old.clone();
+        for (text, id) in std::mem::take(&mut self.homes) {
+            if let Some(number) = self.names.number(&text) {
+                home[number as usize] = id;
+            }
+        }
+        let ids = stable_id::assign(&solution.group, &old, &home, &former, age, &order, new_id);
         // Another id would have to be given to those as well that are not loaded.
         let in_lane = |node: &Node| node.extent == Extent::Partial && node.aside.is_none();
         let renamed: Vec<String> = (0..self.nodes.len())

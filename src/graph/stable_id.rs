@@ -62,11 +62,14 @@ pub fn may_revive(group: &[u32], old: &[Uuid], is_stored: impl Fn(u32) -> bool) 
 /// Gives each group its id.
 ///
 /// `group` numbers the group of each node ([`Solution::NO_GROUP`] for none), `old` is each node's
-/// id so far (nil for none), the node of least `age` is the oldest of several (day of its first
-/// sighting, then place in the order of texts), and `order` lists the nodes in that order of texts. `new_id` makes ids that ascend.
+/// id so far (nil for none), `home` the id that it counts for: its own, or, where a change is taken
+/// back, the one that it had before. The node of least `age` is the oldest of several (day of its
+/// first sighting, then place in the order of texts), and `order` lists the nodes in that order of
+/// texts. `new_id` makes ids that ascend.
 pub fn assign(
     group: &[u32],
     old: &[Uuid],
+    home: &[Uuid],
     former: &[Former],
     age: impl Fn(u32) -> (Day, u32),
     order: &[u32],
@@ -77,26 +80,15 @@ pub fn assign(
         regrouped.values().flatten().flat_map(|&i| former[i].members.iter().copied()).collect();
 
     let mut id_of_group = vec![Uuid::nil(); group.len()];
-    let mut assignment = Assignment::default();
-    let mut retired: FxHashMap<Uuid, Vec<u32>> = FxHashMap::default();
+    let mut taken: FxHashSet<Uuid> = FxHashSet::default();
     // The oldest comes first; each keeps the best of its parts that no older one has.
-    for (id, parts) in heirs(group, old, &taken_along, age) {
-        match parts.into_iter().find(|&part| id_of_group[part as usize].is_nil()) {
-            Some(part) => id_of_group[part as usize] = id,
-            None => drop(retired.insert(id, Vec::new())),
+    for (id, parts) in heirs(group, home, &taken_along, age) {
+        if let Some(part) = parts.into_iter().find(|&part| id_of_group[part as usize].is_nil()) {
+            id_of_group[part as usize] = id;
+            taken.insert(id);
         }
     }
-    if !retired.is_empty() {
-        for (node, id) in old.iter().enumerate() {
-            if let Some(members) = retired.get_mut(id) {
-                members.push(node as u32);
-            }
-        }
-    }
-    assignment.retired = retired.into_iter().collect();
-    assignment.retired.sort_unstable();
-
-    assignment.profile = vec![Uuid::nil(); group.len()];
+    let mut assignment = Assignment { profile: vec![Uuid::nil(); group.len()], ..Assignment::default() };
     for &node in order {
         let group = group[node as usize];
         if group == Solution::NO_GROUP {
@@ -106,23 +98,42 @@ pub fn assign(
         if id.is_nil() {
             // Of several, the one that most of the part had; then the oldest.
             let revived = regrouped.get(&group).and_then(|ids| {
-                ids.iter().min_by_key(|&&i| (Reverse(former[i].members.len()), former[i].id))
+                let free = ids.iter().filter(|&&i| !taken.contains(&former[i].id));
+                free.min_by_key(|&&i| (Reverse(former[i].members.len()), former[i].id))
             });
-            *id = match revived {
-                Some(&i) => {
-                    assignment.revived.push(former[i].id);
-                    former[i].id
-                }
-                None => {
-                    let new = new_id();
-                    assignment.created.insert(new);
-                    new
-                }
-            };
+            *id = revived.map_or_else(&mut new_id, |&i| former[i].id);
+            if revived.is_none() {
+                assignment.created.insert(*id);
+            }
         }
         assignment.profile[node as usize] = *id;
     }
+    assignment.note_what_differs(old);
     assignment
+}
+
+impl Assignment {
+    /// Notes which of the ids so far are no longer in use, and which are in use again.
+    fn note_what_differs(&mut self, old: &[Uuid]) {
+        let in_use = |ids: &[Uuid]| {
+            ids.iter().copied().filter(|id| !id.is_nil()).collect::<FxHashSet<Uuid>>()
+        };
+        let (before, now) = (in_use(old), in_use(&self.profile));
+        let again = now.iter().filter(|id| !before.contains(id) && !self.created.contains(id));
+        self.revived = again.copied().collect();
+        self.revived.sort_unstable();
+        let mut retired: FxHashMap<Uuid, Vec<u32>> =
+            before.difference(&now).map(|&id| (id, Vec::new())).collect();
+        if !retired.is_empty() {
+            for (node, id) in old.iter().enumerate() {
+                if let Some(members) = retired.get_mut(id) {
+                    members.push(node as u32);
+                }
+            }
+        }
+        self.retired = retired.into_iter().collect();
+        self.retired.sort_unstable();
+    }
 }
 
 /// For each group the retired ids (by place in `former`) of which it holds all that is left.
@@ -141,16 +152,16 @@ fn regrouped(group: &[u32], former: &[Former]) -> FxHashMap<u32, Vec<usize>> {
     regrouped
 }
 
-/// For each id in use so far, ascending, the groups that may keep it, the best first.
+/// For each id that nodes count for, ascending, the groups that may keep it, the best first.
 fn heirs(
     group: &[u32],
-    old: &[Uuid],
+    home: &[Uuid],
     taken_along: &FxHashSet<u32>,
     age: impl Fn(u32) -> (Day, u32),
 ) -> Vec<(Uuid, Vec<u32>)> {
     let mut members: Vec<(Uuid, u32, u32)> = (0..group.len() as u32)
-        .filter(|&node| !old[node as usize].is_nil())
-        .map(|node| (old[node as usize], group[node as usize], node))
+        .filter(|&node| !home[node as usize].is_nil())
+        .map(|node| (home[node as usize], group[node as usize], node))
         .collect();
     members.sort_unstable();
     members
@@ -188,6 +199,7 @@ mod tests {
         let mut next = 100;
         assign(
             group,
+            &old,
             &old,
             former,
             |node| (0, node),

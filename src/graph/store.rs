@@ -137,6 +137,8 @@ pub struct Graph {
     /// Identifiers that are separated from such as are not loaded.
     pub(super) separated_elsewhere: FxHashSet<u32>,
     pub(super) replaced: Vec<Replaced>,
+    /// Whose identifiers (canonical texts) count as, where a change is taken back.
+    pub(super) homes: Vec<(String, Uuid)>,
     pub(super) by_id: FxHashMap<i64, u32>,
     /// The stored device type of each device that is loaded in part.
     pub(super) device_types: FxHashMap<u32, String>,
@@ -207,6 +209,12 @@ impl Graph {
         if let [Some(a), Some(b)] = ends {
             self.must_links.insert((a.min(b), a.max(b)));
         }
+    }
+
+    /// Lets an identifier count, for the ids of profiles, as if it were in the profile that it was in
+    /// before a change that is now taken back.
+    pub fn came_from(&mut self, text: String, profile: Uuid) {
+        self.homes.push((text, profile));
     }
 
     /// Lets the evidence of a source give way to what the ledger holds.

@@ -126,6 +126,11 @@ fn settle(
     let changes = transaction::with_snapshot(|| solve(graph, rules, words))?;
     progress::phase(Phase::Writing, changes.count() as i64, 0);
     Operation::new(kind).log(&changes);
+    spi::run(
+        "INSERT INTO identity_resolve.last_decision (configuration) VALUES (identity_resolve.deciding_configuration())
+         ON CONFLICT (one_row) DO UPDATE SET configuration = excluded.configuration, at = now()",
+        &[],
+    );
     write::write_whole(*changes, words, ends_soon);
     Ok(())
 }
@@ -151,7 +156,8 @@ fn record(source: &Source, tally: &Tally) {
     checkpoint::clear(source);
     rejection::replace(source, tally);
     spi::run(
-        "UPDATE identity_resolve.source SET backfilled_at = now(), rows_read = $2, malformed = $3, blocked = $4
+        "UPDATE identity_resolve.source SET backfilled_at = now(), rows_read = $2, malformed = $3, blocked = $4,
+             read_with = identity_resolve.reading_configuration(mapping)
          WHERE id = $1",
         &[(source.number as i32).into(), tally.rows.into(), tally.malformed.into(), tally.blocked.into()],
     );

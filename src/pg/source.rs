@@ -144,8 +144,14 @@ pub fn add(oid: pg_sys::Oid, mapping: &str, mode: &str) -> Result<(), Error> {
     let parsed = Mapping::parse(mapping).map_err(|cause| Error::Mapping { cause: cause.to_string() })?;
     check(&parsed, &configuration.rules, &relation, &columns(oid))?;
     spi::run(
-        "INSERT INTO identity_resolve.source (source, name, mapping, mode) VALUES ($1::oid::regclass, $2, $3::jsonb, $4)",
+        "INSERT INTO identity_resolve.source (source, name, mapping, mode, read_with)
+         VALUES ($1::oid::regclass, $2, $3::jsonb, $4, identity_resolve.reading_configuration($3::jsonb))",
         &[oid.into(), relation.plain_name.into(), mapping.into(), mode.word().into()],
+    );
+    spi::run(
+        "INSERT INTO identity_resolve.last_decision (configuration)
+         VALUES (identity_resolve.deciding_configuration()) ON CONFLICT DO NOTHING",
+        &[],
     );
     if mode != Mode::Manual {
         make_triggers(oid, parsed.key.is_some())?;

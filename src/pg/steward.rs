@@ -212,10 +212,24 @@ fn say(
 /// Decides anew about identifiers, and writes the operation down.
 fn conclude(
     configuration: &Configuration,
-    mut operation: Operation,
+    operation: Operation,
     wide: FxHashSet<String>,
 ) -> Result<(Box<Changes>, i64), Error> {
-    let changes = live::apply(configuration, wide, false, &mut Graph::default)?;
+    conclude_from(configuration, operation, wide, &[])
+}
+
+/// The same, where identifiers come back to the profiles that they have left.
+fn conclude_from(
+    configuration: &Configuration,
+    mut operation: Operation,
+    wide: FxHashSet<String>,
+    homes: &[(String, Uuid)],
+) -> Result<(Box<Changes>, i64), Error> {
+    let changes = live::apply(configuration, wide, false, &mut || {
+        let mut graph = Graph::default();
+        homes.iter().for_each(|(identifier, profile)| graph.came_from(identifier.clone(), *profile));
+        graph
+    })?;
     let changes = changes.unwrap_or_else(|| unreachable!("something is to be decided"));
     let number = operation.number();
     operation.log(&changes);
@@ -313,6 +327,7 @@ pub fn undo(number: i64) -> Result<i64, Error> {
     let configuration = begin()?;
     // As it is now, that no other operator is at it.
     let logged = with_latest_snapshot(|| logged_and_in_force(number, logged.kind))?;
+    let homes = with_latest_snapshot(|| homes(number));
     let operation = Operation::new(Kind::Undo).undoing(number);
     match logged.effects {
         Some(effects) => {
@@ -324,16 +339,29 @@ pub fn undo(number: i64) -> Result<i64, Error> {
             if effects.expired_as_of.is_some() {
                 wide.extend(expire::no_longer_expired(&configuration.rules)?);
             }
-            Ok(conclude(&configuration, operation, wide)?.1)
+            Ok(conclude_from(&configuration, operation, wide, &homes)?.1)
         }
         None => {
             let separated = separate_what_joined(number, &logged.kind)?;
             let wide = separated.iter().flat_map(|word| word.ends().map(str::to_owned)).collect();
             let effects = Effects { added: separated, ..Effects::default() };
             let operation = operation.with_effects(effects.to_json());
-            Ok(conclude(&configuration, operation, wide)?.1)
+            Ok(conclude_from(&configuration, operation, wide, &homes)?.1)
         }
     }
+}
+
+/// Who has left which profile by an operation, and is still where that has put them.
+fn homes(number: i64) -> Vec<(String, Uuid)> {
+    spi::all(
+        "SELECT i.identifier, p.old_profile
+         FROM identity_resolve.profile_change AS p
+         JOIN identity_resolve.identifier AS i
+           ON i.identifier = ANY (p.identifiers) AND i.profile IS NOT DISTINCT FROM p.new_profile
+         WHERE p.change = $1 AND p.old_profile IS NOT NULL",
+        &[number.into()],
+        |row| (row.text(0).unwrap_or_default().to_owned(), row.uuid(1).unwrap_or_default()),
+    )
 }
 
 fn logged(number: i64) -> Result<Logged, Error> {

@@ -35,9 +35,45 @@ proptest! {
     }
 
     #[test]
+    fn words_that_are_taken_back_leave_no_trace(world in world(), seed: u64) {
+        take_back_a_word(&world, &world.configuration.rules(), &mut Dice(seed));
+    }
+
+    #[test]
     fn undoing_gives_ids_back(world in world(), seed: u64) {
         let rules = world.configuration.rules();
         undo(&world, &rules, &mut Dice(seed));
+    }
+}
+
+/// What an operator says, and takes back at once, leaves no trace.
+fn take_back_a_word(world: &World, rules: &Rules, dice: &mut Dice) {
+    let mut store = Store::default();
+    let mut facts: Vec<(&Fact, bool)> = world.facts.iter().map(|fact| (fact, false)).collect();
+    for _ in 0..4 {
+        let change: Vec<_> = (0..1 + dice.roll(4)).map(|_| toggle(&mut facts, dice)).collect();
+        store.change(rules, &change, Way::ALL[dice.roll(3)]);
+    }
+    let known: Vec<String> = store.identifiers.values().map(|row| row.text.clone()).collect();
+    if known.len() < 2 {
+        return;
+    }
+    for _ in 0..4 {
+        let (a, b) = (&known[dice.roll(known.len())], &known[dice.roll(known.len())]);
+        let pair = (a.min(b).clone(), a.max(b).clone());
+        if a == b || store.must_links.contains(&pair) || store.separations.contains(&pair) {
+            continue;
+        }
+        let fact = match dice.roll(2) {
+            0 => Fact::Asserted(pair),
+            _ => Fact::Separated(pair),
+        };
+        let before = store.clone();
+        store.change(rules, &[(&fact, 1)], Way::ALL[dice.roll(3)]);
+        let homes = store.moved.clone();
+        store.change_from(rules, &[(&fact, -1)], Way::ALL[dice.roll(3)], &homes);
+        assert_eq!(store.verdict(), before.verdict(), "{fact:?}");
+        assert_eq!(store.profiles(), before.profiles(), "{fact:?}");
     }
 }
 

@@ -7,7 +7,7 @@ use crate::graph::reference::{self, Counts, Pair, Seen, Verdict};
 use crate::graph::rules::Rules;
 use crate::graph::solver::Reason;
 use crate::graph::stable_id::Former;
-use crate::graph::{Changes, Day, Graph, IdentifierRow, LinkRow, NO_DAY, Replaced, Settled};
+use crate::graph::{Changes, Day, Event, Graph, IdentifierRow, LinkRow, NO_DAY, Replaced, Settled};
 use crate::source::sighting::{Observer, Sighting, Value};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,6 +58,8 @@ pub struct Store {
     pub former: BTreeSet<(Uuid, i64)>,
     pub separations: BTreeSet<Pair>,
     pub must_links: BTreeSet<Pair>,
+    /// Who left which profile in the last step.
+    pub moved: Vec<(String, Uuid)>,
     last_identifier: i64,
     last_profile: u128,
 }
@@ -72,6 +74,21 @@ impl Store {
 
     /// Adds each fact as often as it says, or takes it back; returns how many rows were written.
     pub fn change(&mut self, rules: &Rules, facts: &[(&Fact, i64)], way: Way) -> usize {
+        self.change_from(rules, facts, way, &[])
+    }
+
+    /// The same, with the profiles that identifiers count as having been in.
+    pub fn change_from(
+        &mut self,
+        rules: &Rules,
+        facts: &[(&Fact, i64)],
+        way: Way,
+        homes: &[(String, Uuid)],
+    ) -> usize {
+        let come_home = |mut graph: Graph| {
+            homes.iter().for_each(|(text, id)| graph.came_from(text.clone(), *id));
+            graph
+        };
         let mut wide = FxHashSet::default();
         for &(fact, times) in facts {
             if let Fact::Asserted(pair) | Fact::Matched(pair, _) | Fact::Separated(pair) = fact {
@@ -88,7 +105,7 @@ impl Store {
             )
             .collect();
         match way {
-            Way::Whole => self.settle_whole(rules, observe(rules, &seen)),
+            Way::Whole => self.settle_whole(rules, come_home(observe(rules, &seen))),
             Way::Segments => {
                 let (early, late) = seen.split_at(seen.len() / 2);
                 let mut graph = observe(rules, early);
@@ -96,10 +113,10 @@ impl Store {
                 let early = std::mem::take(&mut graph).into_segment();
                 graph.add_segment(rules, &late).expect("a segment is read back");
                 graph.add_segment(rules, &early).expect("a segment is read back");
-                self.settle_whole(rules, graph)
+                self.settle_whole(rules, come_home(graph))
             }
             Way::Component => loop {
-                let mut graph = observe(rules, &seen);
+                let mut graph = come_home(observe(rules, &seen));
                 graph.reach(rules, &wide, i32::MAX, self).expect("stored evidence is sound");
                 match self.settle(rules, graph) {
                     Settled::Changes(changes) => break self.write(*changes),
@@ -205,6 +222,11 @@ impl Store {
 
     /// Writes changes; every row to insert is new, every other is there, and none stays as it was.
     fn write(&mut self, mut changes: Changes) -> usize {
+        let left = |event: &Event| {
+            let old = event.old;
+            event.members.iter().map(|&n| (changes.text(n).to_owned(), old)).collect::<Vec<_>>()
+        };
+        self.moved = changes.events().iter().flat_map(left).collect();
         let mut written = 0;
         let mut write = |lawful: bool, what: String| {
             assert!(lawful, "{what}");
