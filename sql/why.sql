@@ -5,7 +5,7 @@ CREATE FUNCTION identity_resolve.strongest_path(profile uuid, from_id bigint, to
     LANGUAGE c STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp COST 10000 ROWS 5
     AS 'MODULE_PATHNAME', 'strongest_path_wrapper';
 COMMENT ON FUNCTION identity_resolve.strongest_path(uuid, bigint, bigint) IS
-    'Of all paths of links in force between two members of a profile the one whose weakest link is the strongest; its links in their order, as numbers of identifiers';
+    'Of all paths of links in force between two members of a profile the one that is most likely right as a whole; its links in their order, as numbers of identifiers';
 
 CREATE FUNCTION identity_resolve.held_meaning(reason text) RETURNS text
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
@@ -204,7 +204,8 @@ CREATE FUNCTION identity_resolve.why_text(a text, b text) RETURNS text
             SELECT 1 AS part, 0 AS n, (w ->> 'a') || ' and ' || (w ->> 'b') || CASE
                 WHEN (w ->> 'together')::boolean THEN ' are one person''s.'
                 WHEN w ? 'unknown' THEN ' are not known to be one person''s: '
-                    || (SELECT string_agg(v, ' and ') FROM jsonb_array_elements_text(w -> 'unknown') AS v) || ' has never been seen.'
+                    || (SELECT string_agg(v, ' and ') || CASE count(*) WHEN 1 THEN ' is' ELSE ' are' END
+                        FROM jsonb_array_elements_text(w -> 'unknown') AS v) || ' not known.'
                 ELSE ' are not one person''s.' END AS text
             FROM it
             UNION ALL

@@ -115,9 +115,8 @@ pub fn assign(
 impl Assignment {
     /// Notes which of the ids so far are no longer in use, and which are in use again.
     fn note_what_differs(&mut self, old: &[Uuid]) {
-        let in_use = |ids: &[Uuid]| {
-            ids.iter().copied().filter(|id| !id.is_nil()).collect::<FxHashSet<Uuid>>()
-        };
+        let in_use =
+            |ids: &[Uuid]| ids.iter().copied().filter(|id| !id.is_nil()).collect::<FxHashSet<Uuid>>();
         let (before, now) = (in_use(old), in_use(&self.profile));
         let again = now.iter().filter(|id| !before.contains(id) && !self.created.contains(id));
         self.revived = again.copied().collect();

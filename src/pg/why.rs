@@ -4,18 +4,8 @@ use super::cursor::Row;
 use super::spi;
 use crate::error::Error;
 use crate::graph::solver::Kind;
-use crate::graph::weight::Weight;
 use crate::graph::{StoreError, evidence, path};
 use rustc_hash::FxHashMap;
-use std::cmp::Reverse;
-
-/// A link between two members of a profile.
-struct Link {
-    ends: (i64, i64),
-    kind: Kind,
-    weight: Weight,
-    probability: f64,
-}
 
 /// The links in force, as pairs of stored ids, of the strongest path between two identifiers of one
 /// profile.
@@ -30,39 +20,41 @@ pub fn path(profile: pgrx::Uuid, from: i64, to: i64) -> Result<Vec<(i64, i64)>, 
             numbers.insert(row.int8(0).unwrap_or_default(), next);
         },
     );
+    let decay = &configuration.rules.decay;
     let mut scratch = Vec::new();
-    let mut read = |row: &Row| -> Result<Link, Error> {
+    let mut read = |row: &Row| -> Result<_, Error> {
         let packed = row.bytes(4).unwrap_or_default();
-        let decay = &configuration.rules.decay;
         let summary =
             evidence::summarise(packed, decay, None, &mut scratch).map_err(StoreError::from)?;
-        Ok(Link {
-            ends: (row.int8(0).unwrap_or_default(), row.int8(1).unwrap_or_default()),
-            kind: match (row.bool(2), summary) {
-                (Some(true), _) => Kind::Asserted,
-                (_, Some(_)) => Kind::Observed,
-                (_, None) => Kind::Matched,
-            },
-            weight: summary.map_or(Weight::NONE, |summary| summary.weight),
-            probability: row.float8(3).unwrap_or_default(),
-        })
+        let kind = match (row.bool(2), summary) {
+            (Some(true), _) => Kind::Asserted,
+            (_, Some(_)) => Kind::Observed,
+            (_, None) => Kind::Matched,
+        };
+        let ends = (row.int8(0).unwrap_or_default(), row.int8(1).unwrap_or_default());
+        Ok((ends, kind, summary, row.float8(3).unwrap_or_default()))
     };
     let ids: Vec<i64> = numbers.keys().copied().collect();
     let links = spi::all(
         "SELECT a, b, asserted, probability, evidence FROM identity_resolve.link
-         WHERE a = ANY ($1) AND held_reason IS NULL",
+         WHERE a = ANY ($1) AND held_reason IS NULL ORDER BY a, b",
         &[ids.into()],
         |row| read(row),
     );
-    let mut links: Vec<Link> = links.into_iter().collect::<Result<_, _>>()?;
-    links.retain(|link| numbers.contains_key(&link.ends.0) && numbers.contains_key(&link.ends.1));
-    links.sort_by(|x, y| {
-        let key = |link: &Link| (link.kind, Reverse(link.weight));
-        key(x).cmp(&key(y)).then(y.probability.total_cmp(&x.probability)).then(x.ends.cmp(&y.ends))
-    });
+    let links: Vec<_> = links.into_iter().collect::<Result<_, _>>()?;
+    // Relative to the last sighting of any: what was seen long ago is not weaker for that alone.
+    let last = links.iter().filter_map(|link| link.2).map(|summary| summary.last).max();
+    let today = decay.at(last.unwrap_or_default(), 1.0);
+    let mut ends = Vec::new();
+    let mut edges = Vec::new();
+    for (pair, kind, summary, probability) in links {
+        if let (Some(&a), Some(&b)) = (numbers.get(&pair.0), numbers.get(&pair.1)) {
+            let weight = summary.map_or(0.0, |summary| summary.weight.relative_to(today));
+            edges.push(path::Link::new(a, b, kind, weight, probability));
+            ends.push(pair);
+        }
+    }
     let (Some(&from), Some(&to)) = (numbers.get(&from), numbers.get(&to)) else { return Ok(Vec::new()) };
-    let pairs: Vec<(u32, u32)> =
-        links.iter().map(|link| (numbers[&link.ends.0], numbers[&link.ends.1])).collect();
-    let places = path::strongest(numbers.len(), &pairs, from, to).unwrap_or_default();
-    Ok(places.into_iter().map(|place| links[place].ends).collect())
+    let places = path::strongest(numbers.len(), &edges, from, to).unwrap_or_default();
+    Ok(places.into_iter().map(|place| ends[place]).collect())
 }

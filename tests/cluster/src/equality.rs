@@ -38,9 +38,19 @@ impl World {
     fn anew(&self, expired_as_of: Option<&str>) -> Vec<String> {
         let mut statements = vec![
             "SET client_min_messages = warning".to_owned(),
+            "DROP TABLE IF EXISTS kept_must_link, kept_separation".to_owned(),
+            "CREATE TABLE kept_must_link AS TABLE identity_resolve.must_link".to_owned(),
+            "CREATE TABLE kept_separation AS TABLE identity_resolve.separation".to_owned(),
             "DROP EXTENSION identity_resolve CASCADE".to_owned(),
         ];
         statements.extend(self.extension(&["manual"; SOURCES.len()]));
+        // What operators have said, and those who configured the world.
+        statements.extend(["must_link", "separation"].iter().flat_map(|table| {
+            [
+                format!("DELETE FROM identity_resolve.{table}"),
+                format!("INSERT INTO identity_resolve.{table} TABLE kept_{table}"),
+            ]
+        }));
         statements.extend(
             expired_as_of
                 .map(|as_of| format!("UPDATE identity_resolve.setting SET expired_as_of = '{as_of}'")),

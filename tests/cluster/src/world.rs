@@ -368,7 +368,7 @@ impl Author {
     pub fn command(&mut self) -> String {
         let table = self.pick(&SOURCES.each_ref().map(|source| source.table));
         let as_of = self.time(&[2022, 2023, 2024, 2025, 2026]);
-        match self.dice.below(12) {
+        match self.dice.below(18) {
             0..3 => "CALL identity_resolve.drain_queue()".to_owned(),
             3 | 4 => format!("SELECT count(*) FROM identity_resolve.expire('{as_of}')"),
             5 => format!("CALL identity_resolve.expire_in_batches('{as_of}')"),
@@ -379,8 +379,28 @@ impl Author {
                 )
             }
             9 | 10 => format!("CALL identity_resolve.backfill('{table}')"),
-            _ => "CALL identity_resolve.backfill()".to_owned(),
+            11 => "CALL identity_resolve.backfill()".to_owned(),
+            12 => "CALL identity_resolve.rebuild()".to_owned(),
+            13 | 14 => format!("SELECT identity_resolve.link('{}', '{}')", self.known(), self.known()),
+            15 | 16 => format!("SELECT identity_resolve.unlink('{}', '{}')", self.known(), self.known()),
+            _ => format!(
+                "SELECT identity_resolve.undo((SELECT max(number) - {} FROM identity_resolve.change))",
+                self.dice.below(4)
+            ),
         }
+    }
+
+    /// An identifier that may have been seen.
+    fn known(&mut self) -> String {
+        let n = self.dice.below(self.people);
+        let (kind, letter, rest) = self.pick(&[
+            ("customer_number", "n", ""),
+            ("login", "l", ""),
+            ("email", "e", "@example.com"),
+            ("cookie", "c", ""),
+            ("device", "d", ""),
+        ]);
+        format!("{kind}:{letter}{n}{rest}")
     }
 
     /// A statement on rows.
