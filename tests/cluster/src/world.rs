@@ -391,7 +391,7 @@ impl Author {
     }
 
     /// An identifier that may have been seen.
-    fn known(&mut self) -> String {
+    pub fn known(&mut self) -> String {
         let n = self.dice.below(self.people);
         let (kind, letter, rest) = self.pick(&[
             ("customer_number", "n", ""),
