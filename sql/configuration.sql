@@ -353,6 +353,14 @@ BEGIN
             USING ERRCODE = 'invalid_parameter_value', DETAIL = format('Both are %s.', a),
                   HINT = 'Name two different identifiers.';
     END IF;
+    IF TG_TABLE_NAME <> 'separation' AND EXISTS (
+        SELECT FROM identity_resolve.identifier_type AS t
+        WHERE t.role = 'network' AND t.name IN (split_part(a, ':', 1), split_part(b, ':', 1))
+    ) THEN
+        RAISE EXCEPTION 'network identifiers are evidence only, and nobody''s'
+            USING ERRCODE = 'invalid_parameter_value', DETAIL = format('The two are %s and %s.', a, b),
+                  HINT = 'Name identifiers of people, contacts or devices, or records.';
+    END IF;
     NEW.a := least(a COLLATE "C", b COLLATE "C");
     NEW.b := greatest(a COLLATE "C", b COLLATE "C");
     RETURN NEW;

@@ -39,8 +39,7 @@ BEGIN
         ('identity_resolve.change_number_seq', ''),
         ('identity_resolve.review', ''),
         ('identity_resolve.review_review_seq', ''),
-        ('identity_resolve.profile_change', ''),
-        ('identity_resolve.profile_change_number_seq', '')
+        ('identity_resolve.profile_change', '')
     LOOP
         PERFORM pg_catalog.pg_extension_config_dump(name::regclass, filter);
     END LOOP;

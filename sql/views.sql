@@ -202,7 +202,7 @@ SELECT c.number AS change,
        p.new_profile,
        p.identifiers,
        c.undoes,
-       (SELECT min(u.number) FROM identity_resolve.change AS u WHERE u.undoes = c.number) AS undone_by
+       identity_resolve.undone_by(c.number) AS undone_by
 FROM identity_resolve.change AS c
 LEFT JOIN identity_resolve.profile_change AS p ON p.change = c.number;
 COMMENT ON VIEW identity_resolve.history IS 'What was done, by whom and why, and what became of profiles';
@@ -211,7 +211,7 @@ COMMENT ON COLUMN identity_resolve.history.at IS 'When it was done';
 COMMENT ON COLUMN identity_resolve.history.actor IS 'Who did it';
 COMMENT ON COLUMN identity_resolve.history.operation IS 'What was done: see the table change';
 COMMENT ON COLUMN identity_resolve.history.reason IS 'Why';
-COMMENT ON COLUMN identity_resolve.history.event IS 'join, split, expire or leave, see profile_change; null: it changed no profile';
+COMMENT ON COLUMN identity_resolve.history.event IS 'join, split, expire, leave or return, see profile_change; null: it changed no profile';
 COMMENT ON COLUMN identity_resolve.history.profile IS 'The profile that identifiers left; null: they were in none';
 COMMENT ON COLUMN identity_resolve.history.new_profile IS 'The profile that they went to; null: none';
 COMMENT ON COLUMN identity_resolve.history.identifiers IS 'Who went';

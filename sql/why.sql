@@ -96,7 +96,9 @@ BEGIN
     answer := answer || jsonb_strip_nulls(jsonb_build_object(
         'together', false, 'profile_a', x.profile, 'profile_b', y.profile));
     SELECT jsonb_agg(jsonb_build_object('identifier', i.identifier, 'standing', i.standing,
-               'meaning', replace(identity_resolve.held_meaning(i.standing::text), 'one of the two', 'it')))
+               'meaning', CASE i.standing
+                   WHEN 'shared' THEN 'nobody has the owner''s share of it, or it is a public device'
+                   ELSE replace(identity_resolve.held_meaning(i.standing::text), 'one of the two', 'it') END))
     INTO found
     FROM (VALUES (x.identifier, x.standing), (y.identifier, y.standing)) AS i (identifier, standing)
     WHERE i.standing <> 'member';

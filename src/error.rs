@@ -229,6 +229,9 @@ impl Error {
     pub fn hint(&self) -> String {
         match self {
             Error::Malformed { cause, .. } => cause.hint().to_owned(),
+            Error::NoType { identifier } if identifier.is_empty() => {
+                "Write type:value, such as email:ann@example.com.".into()
+            }
             Error::NoType { identifier } => {
                 format!("Write type:value, such as email:{}.", shown(identifier))
             }

@@ -11,7 +11,8 @@ const LINK: &str = "SELECT identity_resolve.link('email:ann@example.com', 'phone
 const UNLINK: &str =
     "SELECT * FROM identity_resolve.unlink('email:ann@example.com', 'phone:+33612345678');";
 const UNDO: &str = "SELECT identity_resolve.undo(42);";
-const REVIEW: &str = "SELECT identity_resolve.accept(42);";
+const ACCEPT: &str = "SELECT identity_resolve.accept(42);";
+const REJECT: &str = "SELECT identity_resolve.reject(42);";
 
 fn known(profile: Uuid) -> Option<pgrx::Uuid> {
     (!profile.is_nil()).then(|| pgrx::Uuid::from_bytes(*profile.as_bytes()))
@@ -51,13 +52,13 @@ fn undo(change: Option<i64>) -> Answer<i64> {
 
 #[pg_extern(sql = "")]
 fn accept(review: Option<i64>) -> Answer<Option<pgrx::Uuid>> {
-    let review = required(review, "review", REVIEW)?;
+    let review = required(review, "review", ACCEPT)?;
     Ok(stewardship::decide_review(review, true)?.and_then(known))
 }
 
 #[pg_extern(sql = "")]
 fn reject(review: Option<i64>) -> Answer<()> {
-    stewardship::decide_review(required(review, "review", REVIEW)?, false)?;
+    stewardship::decide_review(required(review, "review", REJECT)?, false)?;
     Ok(())
 }
 

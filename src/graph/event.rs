@@ -38,6 +38,8 @@ pub enum EventKind {
     Expire,
     /// Identifiers belong to nobody any more for another reason.
     Leave,
+    /// Identifiers that belonged to nobody came to a profile.
+    Return,
 }
 
 impl EventKind {
@@ -48,6 +50,7 @@ impl EventKind {
             EventKind::Split => "split",
             EventKind::Expire => "expire",
             EventKind::Leave => "leave",
+            EventKind::Return => "return",
         }
     }
 }
@@ -88,6 +91,7 @@ impl Changes {
             .map(|moves| {
                 let Move { old, new, left, .. } = moves[0];
                 let kind = match left {
+                    None if old.is_nil() => EventKind::Return,
                     None => EventKind::Split,
                     Some(Left::Aside(Reason::Expired)) => EventKind::Expire,
                     Some(_) => EventKind::Leave,

@@ -362,8 +362,7 @@ impl Graph {
             };
             let left = if new.gone { Some(Left::Gone) } else { new.aside.map(Left::Aside) };
             let expires = new.aside == Some(Reason::Expired) && node.aside != new.aside;
-            let moves_on = !node.profile.is_nil() && node.profile != new.profile;
-            if node.id != 0 && (moves_on || expires) {
+            if node.id != 0 && (node.profile != new.profile || expires) {
                 moves.push(Move { number: i as u32, old: node.profile, new: new.profile, left });
             }
             new.changed |= !node.says_the_same(&new);

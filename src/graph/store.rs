@@ -199,12 +199,13 @@ impl Graph {
         }
     }
 
-    /// Says that two identifiers (canonical texts) are one person's, seen or not; one of a type that
-    /// is not configured is left out.
+    /// Says that two identifiers (canonical texts) are one person's, seen or not; those of a type that
+    /// is not configured, or of a network, are left out.
     pub fn must_link(&mut self, rules: &Rules, a: &str, b: &str) {
         let ends = [a, b].map(|text| {
             let (type_name, value) = text.split_once(':')?;
-            Some(self.intern(rules, rules.type_index(type_name)?, value))
+            let kind = rules.type_index(type_name)?;
+            (rules.type_of(kind).role != Role::Network).then(|| self.intern(rules, kind, value))
         });
         if let [Some(a), Some(b)] = ends {
             self.must_links.insert((a.min(b), a.max(b)));

@@ -90,7 +90,8 @@ pub fn retract(sources: &[Source]) -> Result<(), Error> {
 
 /// Applies today's configuration to the stored evidence.
 pub fn rebuild(procedure: &Procedure) -> Result<(), Error> {
-    transaction::refuse_if_read_only();
+    // Before operators are kept waiting: they hold the graph while they wait.
+    transaction::lock_graph();
     steward::end_what_is_over()?;
     progress::begin(Work::Rebuild);
     settle(Kind::Rebuild, Graph::default(), &*configuration::current()?, procedure.may_commit())?;

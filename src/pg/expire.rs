@@ -77,10 +77,8 @@ impl Sweep {
         let Some(&(last, _)) = candidates.last() else { return Ok(None) };
         self.after = last;
         let due: FxHashSet<String> = candidates.into_iter().filter_map(|(_, due)| due).collect();
-        let Some(changes) = live::apply(&configuration, due, false, &mut Graph::default)? else {
-            return Ok(Some(Vec::new()));
-        };
-        self.operation.log(&changes);
+        let changes = live::apply(&configuration, &mut self.operation, due, false, &mut Graph::default)?;
+        let Some(changes) = changes else { return Ok(Some(Vec::new())) };
         let events = changes.events().into_iter().filter(|event| event.kind == EventKind::Expire);
         let expired = events.map(|event| Expired {
             identifier: changes.text(event.members[0]).to_owned(),

@@ -5,6 +5,7 @@ use super::{settings, transaction, write};
 use crate::graph::{Changes, Event, EventKind, Left};
 use crate::source::seen_at::day_text;
 use pgrx::{IntoDatum, pg_sys};
+use rustc_hash::FxHashMap;
 use serde_json::Value as Json;
 use std::ffi::CStr;
 use uuid::Uuid;
@@ -47,8 +48,8 @@ impl Kind {
         }
     }
 
-    /// Whether each of its consequences is a change of its own, as evidence brings together what has
-    /// nothing to do with each other.
+    /// Whether what it does to each profile is a change of its own, as evidence brings together what
+    /// has nothing to do with each other.
     fn is_evidence(self) -> bool {
         matches!(self, Kind::Observe | Kind::Backfill)
     }
@@ -101,22 +102,25 @@ impl Operation {
         })
     }
 
-    /// Writes down what it did to profiles, and tells who listens.
+    /// Writes down what it is about to do to profiles, and tells who listens. Of an identifier and a
+    /// row of the log, which have their numbers from one sequence, the greater came later.
     pub fn log(&mut self, changes: &Changes) {
         let events = changes.events();
         if events.is_empty() {
             return;
         }
         let mut table = Table::open("profile_change");
+        let mut of_profile: FxHashMap<Uuid, i64> = FxHashMap::default();
         for event in &events {
             if self.kind.is_evidence() {
-                self.number = None;
+                self.number = of_profile.get(&event.new).copied().filter(|_| !event.new.is_nil());
             }
             let change = self.number();
+            of_profile.insert(event.new, change);
             let members: Vec<&str> = event.members.iter().map(|&number| changes.text(number)).collect();
             let reason = reason(changes, event);
             table.insert(&[
-                Value::Int8(write::next_number("profile_change_number_seq")),
+                Value::Int8(write::next_number("identifier_id")),
                 Value::Int8(change),
                 Value::Text(event.kind.word()),
                 or_nil(event.old),
@@ -139,7 +143,7 @@ fn or_nil(profile: Uuid) -> Value<'static> {
 /// Why identifiers belong to nobody any more.
 pub fn reason(changes: &Changes, event: &Event) -> Option<String> {
     Some(match event.left? {
-        Left::Gone => "its evidence was taken back".to_owned(),
+        Left::Gone => "nothing tells of it any more".to_owned(),
         Left::Aside(_) if event.kind == EventKind::Expire => {
             let last = changes.last_in_use(event.members[0]);
             let company = if last.with_person { " with a person or contact" } else { "" };

@@ -57,10 +57,10 @@ pub fn identify(
         seen = observer.identifiers().collect();
         graph
     };
-    let Some(changes) = live::apply(&configuration, FxHashSet::default(), false, &mut observe)? else {
-        return Err(Error::NoIdentifier { left_out });
-    };
-    Operation::new(Kind::Observe).log(&changes);
+    let mut operation = Operation::new(Kind::Observe);
+    let changes =
+        live::apply(&configuration, &mut operation, FxHashSet::default(), false, &mut observe)?;
+    let Some(changes) = changes else { return Err(Error::NoIdentifier { left_out }) };
     seen.sort_by(|&x, &y| changes.by_strength(rules, x, y));
     keep_traits(changes.text(seen[0]), day, traits);
     Ok(seen.iter().find_map(|&number| changes.profile(number)))

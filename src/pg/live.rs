@@ -6,6 +6,7 @@
 //! if more then turns out to be needed, it is locked too.
 
 use super::configuration::{self, Configuration};
+use super::history::Operation;
 use super::lock::{self, Locks};
 use super::tables::Tables;
 use super::{settings, transaction, write};
@@ -23,13 +24,15 @@ pub fn begin() -> Result<Rc<Configuration>, Error> {
     configuration::current()
 }
 
-/// Brings what `observe` counts in a new graph into the stored one, and decides anew about `wide`
-/// (canonical texts). Returns what has changed; `None` if there was nothing to do.
+/// Brings what `observe` counts in a new graph into the stored one, decides anew about `wide`
+/// (canonical texts), and writes down what `operation` so did to profiles. Returns what has changed;
+/// `None` if there was nothing to do.
 ///
 /// `many`: there is more to come in this transaction than locks can be taken for. `observe` may be
 /// called again, and must then count the same.
 pub fn apply(
     configuration: &Configuration,
+    operation: &mut Operation,
     mut wide: FxHashSet<String>,
     many: bool,
     observe: &mut dyn FnMut() -> Graph,
@@ -58,6 +61,7 @@ pub fn apply(
             let former = |graph: &Graph| transaction::with_latest_snapshot(|| tables.former(graph));
             match graph.settle(rules, former, Uuid::now_v7, &mut transaction::check_for_cancel)? {
                 Settled::Changes(mut changes) => {
+                    operation.log(&changes);
                     write::write(&mut changes, &mut tables);
                     return Ok(Some(changes));
                 }

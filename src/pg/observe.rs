@@ -421,9 +421,8 @@ pub fn apply(
         }
         graph
     };
-    if let Some(changes) = live::apply(configuration, FxHashSet::default(), many, &mut observe)? {
-        Operation::new(Kind::Observe).log(&changes);
-    }
+    let mut operation = Operation::new(Kind::Observe);
+    live::apply(configuration, &mut operation, FxHashSet::default(), many, &mut observe)?;
     for ((watched, _), tally) in batches.iter().zip(&tallies) {
         rejection::add(&watched.source, tally, configuration.rejections_kept);
     }

@@ -10,7 +10,7 @@ use super::transaction::{self, with_latest_snapshot};
 use super::{configuration, expire, live, lock, spi};
 use crate::error::Error;
 use crate::graph::rules::{Role, Rules};
-use crate::graph::{Changes, Graph};
+use crate::graph::{Changes, Graph, Left};
 use pgrx::JsonB;
 use pgrx::datum::TimestampWithTimeZone;
 use rustc_hash::FxHashSet;
@@ -51,7 +51,8 @@ impl Word {
     /// Writes it down for the caller.
     fn say(table: Table, ends: &[String; 2], reason: Option<&str>, until: Until) -> Self {
         let statement = format!(
-            "INSERT INTO identity_resolve.{0} AS t (a, b, reason, until) VALUES ($1, $2, $3, $4) RETURNING to_jsonb(t)",
+            "INSERT INTO identity_resolve.{0} AS t (a, b, reason, until, created_at)
+             VALUES ($1, $2, $3, $4, clock_timestamp()) RETURNING to_jsonb(t)",
             table.name()
         );
         let [a, b] = ends.each_ref().map(String::as_str);
@@ -137,6 +138,9 @@ pub fn link(a: &str, b: &str, reason: Option<&str>, until: Until) -> Result<Opti
 pub fn unlink(a: &str, b: &str, reason: Option<&str>, until: Until) -> Result<Vec<Part>, Error> {
     let configuration = begin()?;
     let ends = pair(&configuration.rules, a, b)?;
+    for end in &ends {
+        refuse_network(&configuration.rules, end)?;
+    }
     let (changes, _) = say(Kind::Unlink, &configuration, &ends, Table::Separation, reason, until, None)?;
     Ok(parts(&changes, &ends))
 }
@@ -163,6 +167,9 @@ pub fn decide_review(review: i64, accepted: bool) -> Result<Option<Uuid>, Error>
     let effect = (review, "open".to_owned(), state.to_owned());
     let reason = format!("review {review}");
     let ends = [a, b];
+    for end in ends.iter().filter(|_| accepted) {
+        refuse_unlinkable(&configuration.rules, end)?;
+    }
     let (changes, _) = say(kind, &configuration, &ends, table, Some(&reason), None, Some(effect))?;
     Ok(shared_profile(&changes, &ends))
 }
@@ -225,14 +232,13 @@ fn conclude_from(
     wide: FxHashSet<String>,
     homes: &[(String, Uuid)],
 ) -> Result<(Box<Changes>, i64), Error> {
-    let changes = live::apply(configuration, wide, false, &mut || {
+    let number = operation.number();
+    let changes = live::apply(configuration, &mut operation, wide, false, &mut || {
         let mut graph = Graph::default();
         homes.iter().for_each(|(identifier, profile)| graph.came_from(identifier.clone(), *profile));
         graph
     })?;
     let changes = changes.unwrap_or_else(|| unreachable!("something is to be decided"));
-    let number = operation.number();
-    operation.log(&changes);
     Ok((changes, number))
 }
 
@@ -252,13 +258,7 @@ fn pair(rules: &Rules, a: &str, b: &str) -> Result<[String; 2], Error> {
 
 fn refuse_unlinkable(rules: &Rules, identifier: &str) -> Result<(), Error> {
     let (type_name, value) = identifier.split_once(':').unwrap_or((identifier, ""));
-    let kind = rules.type_index(type_name).map(|index| rules.type_of(index));
-    if kind.is_some_and(|kind| kind.role == Role::Network) {
-        return Err(Error::Unlinkable {
-            identifier: identifier.to_owned(),
-            why: "Network identifiers are evidence only.",
-        });
-    }
+    refuse_network(rules, identifier)?;
     if rules.blocked.matches(type_name, value) {
         return Err(Error::Unlinkable {
             identifier: identifier.to_owned(),
@@ -266,6 +266,18 @@ fn refuse_unlinkable(rules: &Rules, identifier: &str) -> Result<(), Error> {
         });
     }
     Ok(())
+}
+
+fn refuse_network(rules: &Rules, identifier: &str) -> Result<(), Error> {
+    let (type_name, _) = identifier.split_once(':').unwrap_or((identifier, ""));
+    let kind = rules.type_index(type_name).map(|index| rules.type_of(index));
+    match kind.is_some_and(|kind| kind.role == Role::Network) {
+        true => Err(Error::Unlinkable {
+            identifier: identifier.to_owned(),
+            why: "Network identifiers are evidence only.",
+        }),
+        false => Ok(()),
+    }
 }
 
 fn shared_profile(changes: &Changes, ends: &[String; 2]) -> Option<Uuid> {
@@ -282,6 +294,7 @@ fn parts(changes: &Changes, ends: &[String; 2]) -> Vec<Part> {
     profiles.extend(numbers.iter().filter_map(|&n| changes.profile(n)));
     for event in changes.events().into_iter().filter(|event| before.contains(&event.old)) {
         match event.new.is_nil() {
+            true if event.left == Some(Left::Gone) => {}
             true => nobodys.extend(event.members.iter().map(|&n| changes.text(n).to_owned())),
             false => profiles.push(event.new),
         }
@@ -326,7 +339,10 @@ pub fn undo(number: i64) -> Result<i64, Error> {
     }
     let configuration = begin()?;
     // As it is now, that no other operator is at it.
-    let logged = with_latest_snapshot(|| logged_and_in_force(number, logged.kind))?;
+    let logged = with_latest_snapshot(|| {
+        let logged = logged_and_in_force(number)?;
+        refuse_if_built_on(number).map(|()| logged)
+    })?;
     let homes = with_latest_snapshot(|| homes(number));
     let operation = Operation::new(Kind::Undo).undoing(number);
     match logged.effects {
@@ -376,19 +392,36 @@ fn logged(number: i64) -> Result<Logged, Error> {
     .ok_or(Error::NoChange { number })
 }
 
-/// The same, if it has not been undone and can be.
-fn logged_and_in_force(number: i64, kind: String) -> Result<Logged, Error> {
-    if kind == Kind::Undo.word() {
-        return Err(Error::CannotUndo { number, why: "It is an undo itself.".into() });
+/// The same, if it is in force and can be undone.
+fn logged_and_in_force(number: i64) -> Result<Logged, Error> {
+    let undone = spi::one("SELECT identity_resolve.undone_by($1)", &[number.into()], |row| row.int8(0));
+    if let Some(by) = undone.flatten() {
+        return Err(Error::CannotUndo { number, why: format!("Change {by} has undone it.") });
     }
-    let undone = spi::one(
-        "SELECT number FROM identity_resolve.change WHERE undoes = $1",
+    let logged = logged(number)?;
+    if logged.kind == Kind::End.word() {
+        return Err(Error::CannotUndo { number, why: "What it ended was said to end then.".into() });
+    }
+    Ok(logged)
+}
+
+/// Refuses if operators have joined or split since what an operation joined or split.
+fn refuse_if_built_on(number: i64) -> Result<(), Error> {
+    let later = spi::one(
+        "SELECT max(c.number)
+         FROM identity_resolve.profile_change AS p
+         JOIN identity_resolve.profile_change AS q
+           ON q.change > p.change AND q.event IN ('join', 'split')
+          AND (q.old_profile IN (p.old_profile, p.new_profile) OR q.new_profile IN (p.old_profile, p.new_profile))
+         JOIN identity_resolve.change AS c ON c.number = q.change
+         WHERE p.change = $1 AND p.event IN ('join', 'split')
+           AND c.operation IN ('link', 'unlink', 'accept', 'reject') AND identity_resolve.undone_by(c.number) IS NULL",
         &[number.into()],
-        |row| row.int8(0).unwrap_or_default(),
+        |row| row.int8(0),
     );
-    match undone {
-        Some(by) => Err(Error::CannotUndo { number, why: format!("Change {by} has undone it.") }),
-        None => logged(number),
+    match later.flatten() {
+        Some(later) => Err(Error::BuiltOn { number, later }),
+        None => Ok(()),
     }
 }
 
@@ -418,7 +451,7 @@ fn built_on(number: i64, word: &Word) -> Error {
         spi::one(
             "SELECT max(number) FROM identity_resolve.change
              WHERE number > $1 AND (effects -> 'added' @> $2 OR effects -> 'removed' @> $2)
-               AND NOT EXISTS (SELECT FROM identity_resolve.change AS u WHERE u.undoes = change.number)",
+               AND identity_resolve.undone_by(number) IS NULL",
             &[number.into(), JsonB(same).into()],
             |row| row.int8(0),
         )
@@ -437,7 +470,7 @@ fn put_date_back(number: i64, before: Option<&str>, after: &str) -> Result<(), E
         spi::one(
             "SELECT max(number) FROM identity_resolve.change
              WHERE number > $1 AND operation = 'expire' AND (effects #>> '{expired_as_of,1}')::timestamptz > $2::timestamptz
-               AND NOT EXISTS (SELECT FROM identity_resolve.change AS u WHERE u.undoes = change.number)",
+               AND identity_resolve.undone_by(number) IS NULL",
             &[number.into(), after.into()],
             |row| row.int8(0),
         )
@@ -454,32 +487,19 @@ fn put_date_back(number: i64, before: Option<&str>, after: &str) -> Result<(), E
 fn separate_what_joined(number: i64, kind: &str) -> Result<Vec<Word>, Error> {
     let joins = with_latest_snapshot(|| {
         spi::all(
-            "SELECT new_profile FROM identity_resolve.profile_change WHERE change = $1 AND event = 'join'",
+            "SELECT DISTINCT new_profile FROM identity_resolve.profile_change WHERE change = $1 AND event = 'join'",
             &[number.into()],
             |row| row.uuid(0).unwrap_or_default(),
         )
     });
     let [profile] = joins[..] else {
         let why = match joins.len() {
-            0 => format!("Evidence ({kind}) did it, and joined no profiles."),
-            n => format!("It joined {n} profiles at once by the configuration."),
+            0 => format!("It ({kind}) wrote nothing that could be taken back, and joined no profiles."),
+            n => format!("It joined others to {n} profiles, by the configuration."),
         };
         return Err(Error::CannotUndo { number, why });
     };
     let profile = pgrx::Uuid::from_bytes(*profile.as_bytes());
-    let later = with_latest_snapshot(|| {
-        spi::one(
-            "SELECT max(p.change) FROM identity_resolve.profile_change AS p
-             WHERE p.change > $1 AND p.event IN ('join', 'split') AND $2 IN (p.old_profile, p.new_profile)
-               AND NOT EXISTS (SELECT FROM identity_resolve.change AS u WHERE u.undoes = p.change)
-               AND NOT EXISTS (SELECT FROM identity_resolve.change AS u WHERE u.number = p.change AND u.operation = 'undo')",
-            &[number.into(), profile.into()],
-            |row| row.int8(0),
-        )
-    });
-    if let Some(later) = later.flatten() {
-        return Err(Error::BuiltOn { number, later });
-    }
     let pairs = with_latest_snapshot(|| {
         spi::all(SIDES, &[number.into()], |row| {
             [0, 1].map(|column| row.text(column).unwrap_or_default().to_owned())
@@ -488,38 +508,55 @@ fn separate_what_joined(number: i64, kind: &str) -> Result<Vec<Word>, Error> {
     if pairs.is_empty() {
         return Err(Error::CannotUndo { number, why: "The two are no longer in one profile.".into() });
     }
+    let later = with_latest_snapshot(|| {
+        spi::one(
+            "SELECT max(p.change) FROM identity_resolve.profile_change AS p
+             JOIN identity_resolve.change AS c ON c.number = p.change
+             WHERE p.change > $1 AND p.event IN ('join', 'split') AND $2 IN (p.old_profile, p.new_profile)
+               AND c.operation NOT IN ('expire', 'undo') AND identity_resolve.undone_by(c.number) IS NULL",
+            &[number.into(), profile.into()],
+            |row| row.int8(0),
+        )
+    });
+    if let Some(later) = later.flatten() {
+        return Err(Error::BuiltOn { number, later });
+    }
     let reason = format!("undo of change {number}");
     Ok(pairs.iter().map(|ends| Word::say(Table::Separation, ends, Some(&reason), None)).collect())
 }
 
-/// Pairs of identifiers that a join ($1) brought together and that are not separated: linked ones of
-/// both sides, and the strongest of each.
+/// Pairs of identifiers that a change ($1) brought together and that are not separated: linked ones of
+/// different sides, and the strongest of each two sides. A side is what has joined the profile, or what
+/// it was before; not who came to it with the change or later: they are where their evidence says.
 const SIDES: &str = "
     WITH joined AS (
-        SELECT i.id, i.identifier, i.profile
+        SELECT i.id, i.identifier, p.number AS side, p.new_profile AS profile
         FROM identity_resolve.profile_change AS p
         JOIN identity_resolve.identifier AS i ON i.identifier = ANY (p.identifiers) AND i.profile = p.new_profile
         WHERE p.change = $1 AND p.event = 'join'
-    ), other AS (
-        SELECT i.id, i.identifier
-        FROM identity_resolve.identifier AS i
-        WHERE i.profile IN (SELECT profile FROM joined) AND i.id NOT IN (SELECT id FROM joined)
-    ), ranked AS (
-        SELECT s.identifier, s.id IN (SELECT id FROM joined) AS is_joined,
-               row_number() OVER (PARTITION BY s.id IN (SELECT id FROM joined) ORDER BY
-                   array_position(ARRAY['person', 'contact', 'device', 'record'], t.role), t.priority,
-                   s.identifier COLLATE \"C\") AS rank
-        FROM (SELECT id, identifier FROM joined UNION ALL SELECT id, identifier FROM other) AS s
+    ), came AS (
+        SELECT unnest(p.identifiers) AS identifier
+        FROM identity_resolve.profile_change AS p
+        WHERE p.change >= $1 AND p.event = 'return' AND p.new_profile IN (SELECT profile FROM joined)
+    ), side AS (
+        SELECT id, identifier, side FROM joined
+        UNION ALL
+        SELECT i.id, i.identifier, 0 FROM identity_resolve.identifier AS i
+        WHERE i.profile IN (SELECT profile FROM joined) AND i.id < (SELECT max(side) FROM joined)
+          AND i.id NOT IN (SELECT id FROM joined) AND i.identifier NOT IN (SELECT identifier FROM came)
+    ), strongest AS (
+        SELECT DISTINCT ON (s.side) s.side, s.identifier
+        FROM side AS s
         JOIN identity_resolve.identifier_type AS t ON t.name = split_part(s.identifier, ':', 1)
+        ORDER BY s.side, array_position(ARRAY['person', 'contact', 'device', 'record'], t.role), t.priority,
+                 s.identifier COLLATE \"C\"
     ), pair AS (
-        SELECT j.identifier AS x, o.identifier AS y
-        FROM joined AS j JOIN identity_resolve.link AS l ON l.a = j.id JOIN other AS o ON o.id = l.b
+        SELECT x.identifier AS x, y.identifier AS y
+        FROM side AS x
+        JOIN identity_resolve.link AS l ON l.a = x.id
+        JOIN side AS y ON y.id = l.b AND y.side <> x.side
         UNION
-        SELECT j.identifier, o.identifier
-        FROM joined AS j JOIN identity_resolve.link AS l ON l.b = j.id JOIN other AS o ON o.id = l.a
-        UNION
-        SELECT j.identifier, o.identifier
-        FROM ranked AS j JOIN ranked AS o ON j.is_joined AND NOT o.is_joined AND j.rank = 1 AND o.rank = 1
+        SELECT x.identifier, y.identifier FROM strongest AS x JOIN strongest AS y ON x.side < y.side
     )
     SELECT least(x COLLATE \"C\", y COLLATE \"C\"), greatest(x COLLATE \"C\", y COLLATE \"C\") FROM pair
     EXCEPT SELECT a, b FROM identity_resolve.separation";

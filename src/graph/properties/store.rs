@@ -226,7 +226,7 @@ impl Store {
             let old = event.old;
             event.members.iter().map(|&n| (changes.text(n).to_owned(), old)).collect::<Vec<_>>()
         };
-        self.moved = changes.events().iter().flat_map(left).collect();
+        self.moved = changes.events().iter().flat_map(left).filter(|(_, old)| !old.is_nil()).collect();
         let mut written = 0;
         let mut write = |lawful: bool, what: String| {
             assert!(lawful, "{what}");
