@@ -117,7 +117,7 @@ pub enum Error {
     #[error("both identifiers are the same")]
     SameIdentifier { identifier: String },
     /// An identifier never joins anything.
-    #[error("\"{identifier}\" cannot be linked")]
+    #[error("\"{identifier}\" never belongs to anybody")]
     Unlinkable { identifier: String, why: &'static str },
     /// What an operator says would have ended already.
     #[error("until must be in the future")]

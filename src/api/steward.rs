@@ -2,7 +2,7 @@
 
 use super::{Answer, required};
 use crate::pg::steward as stewardship;
-use crate::pg::{backfill, history, transaction};
+use crate::pg::{backfill, history, transaction, undo as undoing};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use uuid::Uuid;
@@ -47,7 +47,7 @@ fn unlink(
 
 #[pg_extern(sql = "")]
 fn undo(change: Option<i64>) -> Answer<i64> {
-    Ok(stewardship::undo(required(change, "change", UNDO)?)?)
+    Ok(undoing::undo(required(change, "change", UNDO)?)?)
 }
 
 #[pg_extern(sql = "")]
