@@ -33,7 +33,7 @@ WITH whole AS (
            median(ours.seconds / other.seconds) AS ratio, count(*) AS rounds
     FROM whole AS ours
     JOIN whole AS other USING (trial)
-    WHERE ours.contestant = 'backfill' AND other.contestant <> 'backfill'
+    WHERE ours.contestant = 'backfill' AND other.contestant NOT IN ('backfill', 'rebuild')
     GROUP BY other.rows, other.contestant
 ), size AS (
     SELECT rows, median(seconds) AS ours, lag(rows) OVER by_size AS before, lag(median(seconds)) OVER by_size AS other
@@ -66,6 +66,11 @@ WITH whole AS (
     FROM live
     WHERE part = 'expiry'
     GROUP BY setting
+), rebuild AS (
+    SELECT ours.rows, median(ours.seconds) AS ours, median(other.seconds) AS other
+    FROM whole AS ours JOIN whole AS other USING (rows)
+    WHERE ours.contestant = 'rebuild' AND other.contestant = 'backfill'
+    GROUP BY ours.rows
 ), line (place, figure, rows, unit, ours, other, ratio, least, most) AS (
     SELECT 1, 'precision; of plain components', ours.rows, 'pairs', ours.precision, plain.precision,
            NULL::float8, 0.975::float8, NULL::float8
@@ -147,6 +152,15 @@ WITH whole AS (
     FROM flood, live
     WHERE part = 'flood' AND contestant = 'inserted'
     HAVING count(*) > 0
+    UNION ALL
+    SELECT 17, 'rebuild(); backfill', rows, 's', ours, other, ours / other, NULL, 1.3
+    FROM rebuild
+    UNION ALL
+    SELECT 18, setting || ', median; slowest', NULL, 'ms', median(value), max(value), NULL, NULL,
+           CASE setting WHEN 'why()' THEN 20 WHEN 'undo()' THEN NULL ELSE 5 END
+    FROM live
+    WHERE part = 'steward'
+    GROUP BY setting
 )
 SELECT figure, rows,
        round(ours::numeric, digits) AS ours,
