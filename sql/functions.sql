@@ -102,6 +102,12 @@ CREATE FUNCTION identity_resolve.evidence_last(packed bytea) RETURNS date
     AS 'MODULE_PATHNAME', 'evidence_last_wrapper';
 COMMENT ON FUNCTION identity_resolve.evidence_last(bytea) IS 'The last UTC day in packed evidence; null if it is empty';
 
+CREATE FUNCTION identity_resolve.evidence_device_type(packed bytea) RETURNS text
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 5
+    AS 'MODULE_PATHNAME', 'evidence_device_type_wrapper';
+COMMENT ON FUNCTION identity_resolve.evidence_device_type(bytea) IS
+    'The device type that most sightings in packed evidence name; null if none does';
+
 CREATE FUNCTION identity_resolve.evidence_weight(packed bytea, today date) RETURNS float8
     LANGUAGE c STABLE STRICT PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp COST 10
     AS 'MODULE_PATHNAME', 'evidence_weight_wrapper';

@@ -254,7 +254,9 @@ WITH i AS (
            coalesce(sum(blocked), 0) + (SELECT coalesce(sum(o.blocked), 0) FROM identity_resolve.left_out AS o) AS left_out
     FROM identity_resolve.source
 ), p AS (
-    SELECT count(*) AS profiles, max(n) AS largest FROM (
+    SELECT count(*) AS profiles, max(n) AS largest, count(*) FILTER (WHERE n > 100) AS over_100,
+           percentile_disc(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY n) AS sizes
+    FROM (
         SELECT count(*) AS n FROM identity_resolve.identifier WHERE profile IS NOT NULL GROUP BY profile) AS sizes
 ), d AS (
     SELECT count(*) AS sources, string_agg(due.name, ', ' ORDER BY due.name) AS names,
@@ -268,6 +270,10 @@ FROM i, l, s, p, d, LATERAL (VALUES
     ('identifiers', i.identifiers, 'identifiers ever seen'),
     ('profiles', p.profiles, 'people'),
     ('largest_profile', coalesce(p.largest, 0), 'identifiers of the profile that has most'),
+    ('profile_size_p50', coalesce(p.sizes[1], 0), 'half of the profiles have at most so many identifiers'),
+    ('profile_size_p95', coalesce(p.sizes[2], 0), '95 % of the profiles have at most so many identifiers'),
+    ('profile_size_p99', coalesce(p.sizes[3], 0), '99 % of the profiles have at most so many identifiers'),
+    ('profiles_over_100', p.over_100, 'people with more than 100 identifiers'),
     ('links', l.links, 'pairs of identifiers with evidence'),
     ('links_in_force', l.links - l.held, 'links that hold their two ends in one profile'),
     ('links_held', l.held, 'links that are kept but not in force; see conflicts'),

@@ -23,7 +23,8 @@ extension_sql_file!("../sql/graph.sql", name = "graph", requires = ["configurati
 extension_sql_file!("../sql/functions.sql", name = "functions", requires = ["graph"]);
 extension_sql_file!("../sql/why.sql", name = "why", requires = ["functions"]);
 extension_sql_file!("../sql/views.sql", name = "views", requires = ["why"]);
-extension_sql_file!("../sql/worker.sql", name = "worker", requires = ["views"]);
+extension_sql_file!("../sql/health.sql", name = "health", requires = ["views"]);
+extension_sql_file!("../sql/worker.sql", name = "worker", requires = ["health"]);
 extension_sql_file!("../sql/grants.sql", name = "grants", requires = ["worker"], finalize);
 
 /// Called by PostgreSQL when the library is loaded.

@@ -42,6 +42,11 @@ fn evidence_last(packed: &[u8]) -> Answer<Option<Date>> {
 }
 
 #[pg_extern(sql = "")]
+fn evidence_device_type(packed: &[u8]) -> Answer<Option<&str>> {
+    Ok(packed_evidence::device_type(packed)?)
+}
+
+#[pg_extern(sql = "")]
 fn evidence_weight(packed: &[u8], today: Date) -> Answer<f64> {
     Ok(packed_evidence::weight(packed, today)?)
 }

@@ -4,6 +4,7 @@
 mod device;
 mod evidence;
 mod graph;
+mod health;
 mod lookup;
 mod source;
 mod steward;

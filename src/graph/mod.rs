@@ -5,10 +5,12 @@
 //! The same code serves the whole graph (backfill) and one connected component (a live sighting),
 //! so both give the same result by construction. Nothing here knows PostgreSQL.
 
+pub mod bridge;
 mod changes;
 mod event;
 pub mod evidence;
 mod groups;
+pub mod household;
 mod intern;
 mod lane;
 pub mod ledger;

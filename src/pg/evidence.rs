@@ -40,6 +40,11 @@ pub fn summary(packed: &[u8]) -> Result<Option<Summary>, Error> {
     summarise(packed, &Decay::new(1.0))
 }
 
+/// The device type that most sightings in packed evidence name.
+pub fn device_type(packed: &[u8]) -> Result<Option<&str>, Error> {
+    Ok(evidence::device_type(packed).map_err(StoreError::from)?)
+}
+
 /// The weight of packed evidence: a sighting of `today` weighs 1.
 pub fn weight(packed: &[u8], today: Date) -> Result<f64, Error> {
     let configuration = configuration::current()?;

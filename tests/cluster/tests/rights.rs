@@ -62,6 +62,9 @@ fn an_analyst_reads_the_views() {
         "profile_channel",
         "links",
         "conflicts",
+        "households",
+        "profile_health",
+        "hubs",
         "rejections",
         "progress",
         "stats",
@@ -71,7 +74,8 @@ fn an_analyst_reads_the_views() {
         database.run(&format!("GRANT SELECT ON identity_resolve.{view} TO cluster_analyst"));
     }
     database.run(
-        "GRANT EXECUTE ON FUNCTION identity_resolve.evidence(bytea), identity_resolve.evidence_sightings(bytea),
+        "GRANT EXECUTE ON FUNCTION identity_resolve.household_claims, identity_resolve.widest_bridges,
+             identity_resolve.evidence_device_type, identity_resolve.evidence(bytea), identity_resolve.evidence_sightings(bytea),
              identity_resolve.evidence_first(bytea), identity_resolve.evidence_last(bytea),
              identity_resolve.evidence_weight(bytea, date), identity_resolve.running()
          TO cluster_analyst",
