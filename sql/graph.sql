@@ -200,6 +200,7 @@ CREATE TABLE identity_resolve.change (
     undoes bigint,
     effects jsonb
 );
+CREATE INDEX change_effects ON identity_resolve.change (number) WHERE effects IS NOT NULL;
 CREATE INDEX change_undoes ON identity_resolve.change (undoes) WHERE undoes IS NOT NULL;
 COMMENT ON TABLE identity_resolve.change IS 'Operations that changed who is who; see the view history';
 COMMENT ON COLUMN identity_resolve.change.number IS 'Number of the operation';
@@ -213,10 +214,18 @@ COMMENT ON COLUMN identity_resolve.change.effects IS 'What it wrote beside evide
 CREATE FUNCTION identity_resolve.undone_by(number bigint) RETURNS bigint
     LANGUAGE plpgsql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    latest bigint := (SELECT max(c.number) FROM identity_resolve.change AS c WHERE c.undoes = undone_by.number);
+    latest bigint := undone_by.number;
+    first bigint;
+    is_undone boolean := false;
 BEGIN
     -- An undo may have been undone itself.
-    RETURN CASE WHEN identity_resolve.undone_by(latest) IS NULL THEN latest END;
+    LOOP
+        latest := (SELECT max(c.number) FROM identity_resolve.change AS c WHERE c.undoes = latest);
+        EXIT WHEN latest IS NULL;
+        first := coalesce(first, latest);
+        is_undone := NOT is_undone;
+    END LOOP;
+    RETURN CASE WHEN is_undone THEN first END;
 END $$;
 COMMENT ON FUNCTION identity_resolve.undone_by(bigint) IS 'The operation by which an operation (their numbers) is undone; null: it is in force';
 

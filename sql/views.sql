@@ -81,7 +81,7 @@ SELECT a.identifier AS a,
        identity_resolve.evidence_sightings(l.evidence) AS sightings,
        identity_resolve.evidence_last(l.evidence) AS last_seen,
        identity_resolve.held_meaning(l.held_reason::text) AS meaning,
-       identity_resolve.held_needed(l.held_reason::text, a.identifier, b.identifier) AS needed
+       identity_resolve.held_needed(l.held_reason::text, a.identifier, b.identifier, a.standing = 'member') AS needed
 FROM identity_resolve.link AS l
 JOIN identity_resolve.identifier AS a ON a.id = l.a
 JOIN identity_resolve.identifier AS b ON b.id = l.b
@@ -226,13 +226,14 @@ CREATE FUNCTION identity_resolve.history(profile uuid) RETURNS SETOF identity_re
             UNION
             SELECT p.old_profile FROM ids JOIN identity_resolve.profile_change AS p ON p.new_profile = ids.id
             WHERE p.event = 'join'
+        ), row AS (
+            SELECT p.* FROM ids JOIN identity_resolve.profile_change AS p ON p.old_profile = ids.id
+            UNION SELECT p.* FROM ids JOIN identity_resolve.profile_change AS p ON p.new_profile = ids.id
         )
-        SELECT h.* FROM identity_resolve.history AS h
-        WHERE h.change IN (
-            SELECT p.change FROM ids JOIN identity_resolve.profile_change AS p ON p.old_profile = ids.id
-            UNION SELECT p.change FROM ids JOIN identity_resolve.profile_change AS p ON p.new_profile = ids.id)
-          AND (h.profile IN (SELECT id FROM ids) OR h.new_profile IN (SELECT id FROM ids))
-        ORDER BY h.change, h.event, h.identifiers
+        SELECT c.number, c.at, c.actor, c.operation, concat_ws('; ', p.reason, c.reason), p.event,
+               p.old_profile, p.new_profile, p.identifiers, c.undoes, identity_resolve.undone_by(c.number)
+        FROM row AS p JOIN identity_resolve.change AS c ON c.number = p.change
+        ORDER BY p.number
     $$;
 COMMENT ON FUNCTION identity_resolve.history(uuid) IS
     'What became of a profile, and of those that have joined it, in order';

@@ -20,18 +20,19 @@ CREATE FUNCTION identity_resolve.held_meaning(reason text) RETURNS text
     END;
 COMMENT ON FUNCTION identity_resolve.held_meaning(text) IS 'A held reason in words';
 
-CREATE FUNCTION identity_resolve.held_needed(reason text, a text, b text) RETURNS text
+CREATE FUNCTION identity_resolve.held_needed(reason text, a text, b text, a_takes_part boolean) RETURNS text
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
     RETURN CASE reason
-        WHEN 'blocked' THEN 'take the value off blocked_value, and CALL rebuild()'
-        WHEN 'expired' THEN 'a new sighting of ' || b || ' with a person or contact'
-        WHEN 'too_common' THEN 'a higher max_links of its type, and CALL rebuild()'
+        WHEN 'blocked' THEN 'take ' || CASE WHEN a_takes_part THEN b ELSE a END || ' off blocked_value, and CALL rebuild()'
+        WHEN 'expired' THEN 'a new sighting of ' || CASE WHEN a_takes_part THEN b ELSE a END || ' with a person or contact'
+        WHEN 'too_common' THEN 'a higher max_links of the type of ' || CASE WHEN a_takes_part THEN b ELSE a END || ', and CALL rebuild()'
         WHEN 'shared' THEN format('more evidence for one owner, or link(%L, %L); a public device needs another device type', a, b)
         WHEN 'separated' THEN 'an end of the separation: link() or undo(), see why()'
         WHEN 'limit' THEN format('unlink() what is wrong in either profile, link(%L, %L), or a higher max_per_profile', a, b)
         WHEN 'ambiguous' THEN format('evidence between the two people themselves, or link(%L, %L)', a, b)
     END;
-COMMENT ON FUNCTION identity_resolve.held_needed(text, text, text) IS 'What would bring a held link of these two ends into force';
+COMMENT ON FUNCTION identity_resolve.held_needed(text, text, text, boolean) IS
+    'What would bring a held link of these two ends into force; whether the first takes part, or stands aside';
 
 CREATE FUNCTION identity_resolve.link_facts(a bigint, b bigint) RETURNS jsonb
     LANGUAGE sql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp COST 500
@@ -54,11 +55,10 @@ CREATE FUNCTION identity_resolve.link_facts(a bigint, b bigint) RETURNS jsonb
             'said', (SELECT jsonb_strip_nulls(jsonb_build_object(
                          'actor', m.actor, 'at', m.created_at, 'reason', m.reason, 'until', m.until))
                      FROM identity_resolve.must_link AS m
-                     WHERE l.asserted AND m.a = least(x.identifier COLLATE "C", y.identifier COLLATE "C")
-                       AND m.b = greatest(x.identifier COLLATE "C", y.identifier COLLATE "C")),
+                     WHERE l.asserted AND m.a IN (x.identifier, y.identifier) AND m.b IN (x.identifier, y.identifier)),
             'held_reason', l.held_reason,
             'meaning', identity_resolve.held_meaning(l.held_reason::text),
-            'needed', identity_resolve.held_needed(l.held_reason::text, x.identifier, y.identifier)))
+            'needed', identity_resolve.held_needed(l.held_reason::text, x.identifier, y.identifier, x.standing = 'member')))
         FROM identity_resolve.link AS l
         JOIN identity_resolve.identifier AS x ON x.id = l.a
         JOIN identity_resolve.identifier AS y ON y.id = l.b

@@ -91,6 +91,9 @@ pub enum Error {
     /// A sighting names more identifiers than anybody has.
     #[error("too many identifiers in one sighting")]
     TooMany { found: usize, most: usize },
+    /// Texts are too long to be compared.
+    #[error("text is too long to be compared")]
+    TooLong { length: usize, most: usize },
     /// None of the identifiers can be used.
     #[error("no usable identifier")]
     NoIdentifier { left_out: Vec<String> },
@@ -182,6 +185,9 @@ impl Error {
             Error::Denied { right, .. } => format!("The current role has no {right} on it."),
             Error::Null { argument, .. } => format!("The argument {argument} is null."),
             Error::Shape { cause, .. } => format!("{}.", capitalised(cause)),
+            Error::TooLong { length, most } => {
+                format!("It has {length} characters; {most} are allowed.")
+            }
             Error::TooMany { found, most } => format!("There are {found}; {most} are allowed."),
             Error::NoIdentifier { left_out } if left_out.is_empty() => "There is none.".into(),
             Error::NoIdentifier { left_out } => format!("Left out: {}.", left_out.join("; ")),
@@ -275,6 +281,7 @@ impl Error {
                 (*example).to_owned()
             }
             Error::Null { example, .. } | Error::Shape { example, .. } => format!("Write {example}."),
+            Error::TooLong { most, .. } => format!("Compare left(…, {most})."),
             Error::TooMany { .. } => "Call identify() for each thing that happened.".into(),
             Error::NoIdentifier { .. } => {
                 "Give at least one well-formed identifier, such as '{\"email\": \"ann@example.com\"}'.".into()

@@ -1,14 +1,15 @@
 //! identity_resolve: turns the identifiers scattered over a company's own tables into people,
 //! inside PostgreSQL.
 //!
-//! Data flows one way: row → sighting → links → solver → changes → tables. `identifier`, `graph`
-//! and `source` are pure and know nothing of PostgreSQL; `pg` alone speaks to it; `api` holds the
+//! Data flows one way: row → sighting → links → solver → changes → tables. `identifier`, `graph`,
+//! `matching` and `source` are pure and know nothing of PostgreSQL; `pg` alone speaks to it; `api` holds the
 //! functions that SQL calls; the SQL objects themselves stand in `sql/`.
 
 mod api;
 mod error;
 mod graph;
 mod identifier;
+mod matching;
 mod pg;
 mod source;
 mod worker;
@@ -24,7 +25,8 @@ extension_sql_file!("../sql/functions.sql", name = "functions", requires = ["gra
 extension_sql_file!("../sql/why.sql", name = "why", requires = ["functions"]);
 extension_sql_file!("../sql/views.sql", name = "views", requires = ["why"]);
 extension_sql_file!("../sql/health.sql", name = "health", requires = ["views"]);
-extension_sql_file!("../sql/worker.sql", name = "worker", requires = ["health"]);
+extension_sql_file!("../sql/matching.sql", name = "matching", requires = ["health"]);
+extension_sql_file!("../sql/worker.sql", name = "worker", requires = ["matching"]);
 extension_sql_file!("../sql/grants.sql", name = "grants", requires = ["worker"], finalize);
 
 /// Called by PostgreSQL when the library is loaded.

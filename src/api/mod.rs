@@ -6,6 +6,7 @@ mod evidence;
 mod graph;
 mod health;
 mod lookup;
+mod matching;
 mod source;
 mod steward;
 

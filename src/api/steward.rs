@@ -85,7 +85,7 @@ fn preview() -> Result<
 > {
     let changes = backfill::preview()?;
     let rows: Vec<_> = changes
-        .events()
+        .events(&mut transaction::check_for_cancel)
         .into_iter()
         .map(|event| {
             // A rebuild would give another new id.

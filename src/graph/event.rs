@@ -2,7 +2,7 @@
 
 use super::Day;
 use super::changes::Changes;
-use super::solver::Reason;
+use super::solver::{Reason, sort_with_pulse};
 use super::store::NO_DAY;
 use rustc_hash::{FxHashMap, FxHashSet};
 use uuid::Uuid;
@@ -78,25 +78,34 @@ pub struct LastInUse {
 }
 
 impl Changes {
-    /// What became of profiles, in the order of their ids; each expired identifier for itself.
-    pub fn events(&self) -> Vec<Event> {
-        let mut moves = self.moves.clone();
-        moves.sort_by(|x, y| {
-            let key = |m: &Move| (m.old, m.new, m.left);
-            key(x).cmp(&key(y)).then_with(|| self.text(x.number).cmp(self.text(y.number)))
-        });
+    /// What became of profiles, in the order of their ids; each expired identifier for itself. `pulse`
+    /// may unwind to cancel.
+    pub fn events(&self, pulse: &mut dyn FnMut()) -> Vec<Event> {
+        if self.moves.is_empty() {
+            return Vec::new();
+        }
+        let mut rank = vec![0; self.order.len()];
+        for (place, &number) in self.order.iter().enumerate() {
+            rank[number as usize] = place;
+        }
+        let mut moves: Vec<_> = self
+            .moves
+            .iter()
+            .map(|m| (m.old, m.new, m.left, rank[m.number as usize], m.number))
+            .collect();
+        sort_with_pulse(&mut moves, pulse);
         let expired = Some(Left::Aside(Reason::Expired));
         let mut events: Vec<Event> = moves
-            .chunk_by(|x, y| x.left != expired && (x.old, x.new, x.left) == (y.old, y.new, y.left))
+            .chunk_by(|x, y| x.2 != expired && (x.0, x.1, x.2) == (y.0, y.1, y.2))
             .map(|moves| {
-                let Move { old, new, left, .. } = moves[0];
+                let (old, new, left, ..) = moves[0];
                 let kind = match left {
                     None if old.is_nil() => EventKind::Return,
                     None => EventKind::Split,
                     Some(Left::Aside(Reason::Expired)) => EventKind::Expire,
                     Some(_) => EventKind::Leave,
                 };
-                Event { kind, old, new, left, members: moves.iter().map(|m| m.number).collect() }
+                Event { kind, old, new, left, members: moves.iter().map(|m| m.4).collect() }
             })
             .collect();
         // What went to one profile alone, and left nobody behind, has joined that.

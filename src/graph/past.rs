@@ -10,6 +10,10 @@ use crate::error::Error;
 use rustc_hash::{FxHashMap, FxHashSet};
 use uuid::Uuid;
 
+/// Links that are read of an identifier whose partners are limited: one that has more is too common,
+/// and its oldest come first.
+const MOST_LINKS: usize = 1000;
+
 /// Whose an identifier was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Holder {
@@ -17,9 +21,9 @@ pub enum Holder {
     Nobody,
     /// Of whom this is today's profile.
     Profile(Uuid),
-    /// A contact or device of which nothing else was known; this is its profile today. It was the
-    /// same person's only if nothing has come to it since.
-    Alone(Uuid),
+    /// Nobody's that was known: so many identifiers, records aside a single contact or only devices.
+    /// This is their profile today; they were the same person's only if nothing has come to it since.
+    Anonymous { today: Uuid, members: usize },
 }
 
 impl Graph {
@@ -44,22 +48,25 @@ impl Graph {
         let mut links = FxHashSet::default();
         let mut expanded: FxHashSet<u32> = frontier.iter().copied().collect();
         while !frontier.is_empty() {
-            let mut ids: Vec<i64> = frontier.iter().map(|&n| self.nodes[n as usize].id).collect();
-            ids.sort_unstable();
+            // Kept until both ends are loaded, each with its evidence.
             let mut found: Vec<(LinkRow<'static>, Vec<u8>)> = Vec::new();
-            let mut result = Ok(());
-            stored.links_of(&ids, &mut |row| {
-                let kept = self.evidence_until(row.evidence, day);
-                match kept {
+            let is_limited =
+                |&&n: &&u32| rules.type_of(self.nodes[n as usize].type_index).max_links.is_some();
+            let (limited, others): (Vec<u32>, Vec<u32>) = frontier.iter().partition(is_limited);
+            for (numbers, most) in [(limited, MOST_LINKS), (others, usize::MAX)] {
+                let mut ids: Vec<i64> = numbers.iter().map(|&n| self.nodes[n as usize].id).collect();
+                ids.sort_unstable();
+                let mut result = Ok(());
+                stored.links_of(&ids, most, &mut |row| match self.evidence_until(row.evidence, day) {
                     Ok(kept) if kept.is_empty() && !row.asserted && row.probability.is_none() => {}
                     Ok(kept) if links.insert((row.a, row.b)) => {
                         found.push((LinkRow { evidence: &[], ..*row }, kept));
                     }
                     Ok(_) => {}
                     Err(error) => result = Err(error),
-                }
-            });
-            result?;
+                });
+                result?;
+            }
             let mut new: Vec<i64> = found.iter().flat_map(|(row, _)| [row.a, row.b]).collect();
             new.retain(|&id| self.by_stored_id(id).is_none());
             new.sort_unstable();
@@ -84,8 +91,15 @@ impl Graph {
             let mut next = Vec::new();
             for &number in &frontier {
                 let reached = partners.get(&number).map_or(&[][..], Vec::as_slice);
-                if !self.stood_aside(rules, number, reached)? {
-                    next.extend(reached.iter().copied().filter(|&other| expanded.insert(other)));
+                if self.was_too_common(rules, number, reached) {
+                    continue;
+                }
+                for &other in reached {
+                    let joins_nobody =
+                        self.nodes[other as usize].blocked || self.is_public(rules, other)?;
+                    if expanded.insert(other) && !joins_nobody {
+                        next.push(other);
+                    }
                 }
             }
             frontier = next;
@@ -95,16 +109,12 @@ impl Graph {
         Ok(())
     }
 
-    /// Whether nothing is joined by an identifier, whoever else is known: blocked, a public device,
-    /// or, among these partners, too common.
-    fn stood_aside(&self, rules: &Rules, number: u32, partners: &[u32]) -> Result<bool, StoreError> {
-        let node = &self.nodes[number as usize];
+    /// Whether an identifier had too many of these partners to join anything.
+    fn was_too_common(&self, rules: &Rules, number: u32, partners: &[u32]) -> bool {
         let counted = |&&other: &&u32| self.nodes[other as usize].role != Role::Record;
         let count = partners.iter().filter(counted).collect::<FxHashSet<_>>().len();
-        let max = rules.type_of(node.type_index).max_links;
-        Ok(node.blocked
-            || max.is_some_and(|max| count > max as usize)
-            || self.is_public(rules, number)?)
+        let max = rules.type_of(self.nodes[number as usize].type_index).max_links;
+        max.is_some_and(|max| count > max as usize)
     }
 
     fn load_past(&mut self, rules: &Rules, row: &IdentifierRow, day: Day) -> Result<u32, StoreError> {
@@ -138,10 +148,22 @@ impl Changes {
         });
         match holder {
             None => Holder::Nobody,
-            Some(id) if members.len() == 1 && self.graph.nodes[number as usize].role != Role::Person => {
-                Holder::Alone(id)
+            Some(today) if self.is_anonymous(&members) => {
+                Holder::Anonymous { today, members: members.len() }
             }
             Some(id) => Holder::Profile(id),
+        }
+    }
+
+    /// Whether a group tells of no person: nobody's certain identifier is in it, and no contact that
+    /// anything else was seen with, records aside.
+    fn is_anonymous(&self, members: &[u32]) -> bool {
+        let role = |&member: &u32| self.graph.nodes[member as usize].role;
+        let count = |wanted: Role| members.iter().filter(|member| role(member) == wanted).count();
+        match (count(Role::Person), count(Role::Contact)) {
+            (0, 0) => true,
+            (0, 1) => count(Role::Device) == 0,
+            _ => false,
         }
     }
 }

@@ -24,8 +24,9 @@ pub trait Stored {
     /// Shows each stored identifier of these ids.
     fn by_id(&mut self, ids: &[i64], each: &mut dyn FnMut(&IdentifierRow));
 
-    /// Shows each stored link of any of these ids, maybe twice.
-    fn links_of(&mut self, ids: &[i64], each: &mut dyn FnMut(&LinkRow));
+    /// Shows each stored link of any of these ids, maybe twice; of an id that has more than `most` as
+    /// its stronger end, or as its weaker one, so many.
+    fn links_of(&mut self, ids: &[i64], most: usize, each: &mut dyn FnMut(&LinkRow));
 
     /// Shows those of these links that are stored.
     fn links(&mut self, pairs: &[(i64, i64)], each: &mut dyn FnMut(&LinkRow));
@@ -266,7 +267,7 @@ impl Graph {
             let mut ends = Vec::new();
             // Kept until both ends are loaded, each with its evidence.
             let mut found: Vec<(LinkRow<'static>, Vec<u8>)> = Vec::new();
-            stored.links_of(&ids, &mut |row| {
+            stored.links_of(&ids, usize::MAX, &mut |row| {
                 if links.insert((row.a, row.b)) {
                     found.push((LinkRow { evidence: &[], ..*row }, row.evidence.to_vec()));
                 }

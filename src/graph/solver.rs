@@ -224,7 +224,7 @@ impl Components {
 
 /// Sorts, giving the caller a moment every so often: sorting millions takes longer than a cancel
 /// may wait.
-fn sort_with_pulse<T: Ord>(items: &mut [T], pulse: &mut dyn FnMut()) {
+pub(super) fn sort_with_pulse<T: Ord>(items: &mut [T], pulse: &mut dyn FnMut()) {
     let mut comparisons = 0u32;
     items.sort_unstable_by(|x, y| {
         comparisons = comparisons.wrapping_add(1);

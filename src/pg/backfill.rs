@@ -90,7 +90,7 @@ pub fn retract(sources: &[Source]) -> Result<(), Error> {
 
 /// Applies today's configuration to the stored evidence.
 pub fn rebuild(procedure: &Procedure) -> Result<(), Error> {
-    // Before operators are kept waiting: they hold the graph while they wait.
+    lock::become_operator();
     transaction::lock_graph();
     steward::end_what_is_over()?;
     progress::begin(Work::Rebuild);

@@ -33,7 +33,7 @@ pub fn sqlstate(error: &Error) -> PgSqlErrorCode {
         Error::Null { .. } => ERRCODE_NULL_VALUE_NOT_ALLOWED,
         Error::Time { .. } => ERRCODE_DATETIME_FIELD_OVERFLOW,
         Error::Pattern(_) => ERRCODE_INVALID_REGULAR_EXPRESSION,
-        Error::TooMany { .. } => ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+        Error::TooMany { .. } | Error::TooLong { .. } => ERRCODE_PROGRAM_LIMIT_EXCEEDED,
         Error::Memory { .. } => ERRCODE_OUT_OF_MEMORY,
         Error::Consumption { sqlstate, .. } => PgSqlErrorCode::from(*sqlstate),
         Error::Serialization => ERRCODE_T_R_SERIALIZATION_FAILURE,

@@ -55,7 +55,7 @@ impl Sweep {
              WHERE expired_as_of IS NULL OR expired_as_of < $1",
             &[time.into()],
         );
-        let operation = match (later, date(stored)) {
+        let mut operation = match (later, date(stored)) {
             (1.., Some(after)) => steward::sweeping(before, after),
             // What an earlier sweep as of this date, or a later one, has left.
             _ => Operation::new(Kind::Expire),
@@ -63,7 +63,11 @@ impl Sweep {
         let day = date(
             "SELECT to_char(expired_as_of AT TIME ZONE 'UTC', 'YYYY-MM-DD') FROM identity_resolve.setting",
         );
-        let operation = operation.because(day.map(|day| format!("as of {day}")));
+        operation = operation.because(day.map(|day| format!("as of {day}")));
+        if later > 0 {
+            // It moves the date, whether anybody expires or not.
+            operation.number();
+        }
         Ok(Sweep { after: 0, operation })
     }
 
@@ -79,7 +83,10 @@ impl Sweep {
         let due: FxHashSet<String> = candidates.into_iter().filter_map(|(_, due)| due).collect();
         let changes = live::apply(&configuration, &mut self.operation, due, false, &mut Graph::default)?;
         let Some(changes) = changes else { return Ok(Some(Vec::new())) };
-        let events = changes.events().into_iter().filter(|event| event.kind == EventKind::Expire);
+        let events = changes
+            .events(&mut transaction::check_for_cancel)
+            .into_iter()
+            .filter(|event| event.kind == EventKind::Expire);
         let expired = events.map(|event| Expired {
             identifier: changes.text(event.members[0]).to_owned(),
             profile: event.old,
@@ -138,6 +145,7 @@ pub fn no_longer_expired(rules: &Rules) -> Result<Vec<String>, Error> {
 /// Expires as of a time, in one transaction; returns who has left a profile.
 pub fn expire(as_of: i64) -> Result<Vec<Expired>, Error> {
     // Whoever is at it has decided by the old date, and whoever comes cannot know the new one.
+    lock::become_operator();
     transaction::lock_graph();
     let mut all = Vec::new();
     in_batches(Sweep::begin(as_of)?, |expired| all.extend(expired))?;
@@ -155,6 +163,7 @@ pub fn expire_in_batches(as_of: i64, procedure: &Procedure) -> Result<(), Error>
         }
     };
     if !procedure.may_commit() {
+        lock::become_operator();
         transaction::lock_graph();
     }
     let sweep = Sweep::begin(as_of)?;

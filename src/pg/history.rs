@@ -13,6 +13,9 @@ use uuid::Uuid;
 /// The oid of pg_notify(text, text), which is the same in every database.
 const PG_NOTIFY: u32 = 3036;
 
+/// Rows between two looks whether the work was cancelled.
+const PULSE: usize = 1000;
+
 /// What is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -105,13 +108,16 @@ impl Operation {
     /// Writes down what it is about to do to profiles, and tells who listens. Of an identifier and a
     /// row of the log, which have their numbers from one sequence, the greater came later.
     pub fn log(&mut self, changes: &Changes) {
-        let events = changes.events();
+        let events = changes.events(&mut transaction::check_for_cancel);
         if events.is_empty() {
             return;
         }
         let mut table = Table::open("profile_change");
         let mut of_profile: FxHashMap<Uuid, i64> = FxHashMap::default();
-        for event in &events {
+        for (place, event) in events.iter().enumerate() {
+            if place % PULSE == 0 {
+                transaction::check_for_cancel();
+            }
             if self.kind.is_evidence() {
                 self.number = of_profile.get(&event.new).copied().filter(|_| !event.new.is_nil());
             }

@@ -145,7 +145,7 @@ pub fn become_consumer() {
 }
 
 /// Waits until no other transaction changes what operators say, and keeps others from it until the
-/// end of this one.
+/// end of this one. Whoever locks the graph as well does so afterwards.
 pub fn become_operator() {
     acquire(lock_tag(OPERATOR_SPACE, 0), EXCLUSIVE, true);
 }

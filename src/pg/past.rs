@@ -20,7 +20,7 @@ pub fn resolve(type_name: &str, value: &str, at: TimestampWithTimeZone) -> Resul
     let configuration = configuration::current()?;
     let rules = configuration::rules_as_of(&configuration.rules, at)?;
     let mut graph = Graph::default();
-    let mut tables = Tables::open(&configuration.words);
+    let mut tables = Tables::open_to_read(&configuration.words);
     graph.reach_past(&rules, &identifier, day, settings::graph_memory_mb(), &mut tables)?;
     drop(tables);
     let settled = graph.settle(&rules, |_| Vec::new(), Uuid::now_v7, &mut check_for_cancel)?;
@@ -28,12 +28,13 @@ pub fn resolve(type_name: &str, value: &str, at: TimestampWithTimeZone) -> Resul
     Ok(match changes.holder(&rules, &identifier) {
         Holder::Nobody => None,
         Holder::Profile(id) => Some(id),
-        Holder::Alone(id) => Some(id).filter(|id| has_one_member(*id)),
+        Holder::Anonymous { today, members } => Some(today).filter(|id| has_only(*id, members)),
     })
 }
 
-fn has_one_member(profile: Uuid) -> bool {
+/// Whether a profile has so many identifiers.
+fn has_only(profile: Uuid, members: usize) -> bool {
     let id = pgrx::Uuid::from_bytes(*profile.as_bytes());
-    let query = "SELECT FROM identity_resolve.identifier WHERE profile = $1 LIMIT 2";
-    spi::all(query, &[id.into()], |_| ()).len() == 1
+    let query = "SELECT FROM identity_resolve.identifier WHERE profile = $1 LIMIT $2";
+    spi::all(query, &[id.into(), (members as i64 + 1).into()], |_| ()).len() == members
 }

@@ -13,6 +13,7 @@ use crate::graph::rules::{Role, Rules};
 use crate::graph::{Changes, Graph, Left};
 use rustc_hash::FxHashSet;
 use serde_json::Value as Json;
+use std::rc::Rc;
 use uuid::Uuid;
 
 /// One of the parts that a profile has come apart into.
@@ -29,7 +30,7 @@ pub fn link(a: &str, b: &str, reason: Option<&str>, until: Until) -> Result<Opti
     for end in &ends {
         refuse_unlinkable(&configuration.rules, end)?;
     }
-    let (changes, _) = say(Kind::Link, &configuration, &ends, Table::MustLink, reason, until, None)?;
+    let changes = say(Kind::Link, &configuration, &ends, Table::MustLink, reason, until, None)?;
     Ok(shared_profile(&changes, &ends))
 }
 
@@ -40,7 +41,7 @@ pub fn unlink(a: &str, b: &str, reason: Option<&str>, until: Until) -> Result<Ve
     for end in &ends {
         refuse_network(&configuration.rules, end)?;
     }
-    let (changes, _) = say(Kind::Unlink, &configuration, &ends, Table::Separation, reason, until, None)?;
+    let changes = say(Kind::Unlink, &configuration, &ends, Table::Separation, reason, until, None)?;
     Ok(parts(&changes, &ends))
 }
 
@@ -69,7 +70,7 @@ pub fn decide_review(review: i64, accepted: bool) -> Result<Option<Uuid>, Error>
     for end in ends.iter().filter(|_| accepted) {
         refuse_unlinkable(&configuration.rules, end)?;
     }
-    let (changes, _) = say(kind, &configuration, &ends, table, Some(&reason), None, Some(effect))?;
+    let changes = say(kind, &configuration, &ends, table, Some(&reason), None, Some(effect))?;
     Ok(shared_profile(&changes, &ends))
 }
 
@@ -83,11 +84,10 @@ pub(super) fn set_review(review: i64, state: &str) {
     );
 }
 
-/// Whoever changes what operators say keeps other operators waiting.
-pub(super) fn begin() -> Result<std::rc::Rc<Configuration>, Error> {
-    let configuration = live::begin()?;
+/// Whoever changes what operators say keeps other operators waiting, before anything else is locked.
+fn begin() -> Result<Rc<Configuration>, Error> {
     lock::become_operator();
-    Ok(configuration)
+    live::begin()
 }
 
 /// Lets a table say something about a pair, and the other one nothing.
@@ -99,37 +99,32 @@ fn say(
     reason: Option<&str>,
     until: Until,
     review: Option<(i64, String, String)>,
-) -> Result<(Box<Changes>, i64), Error> {
+) -> Result<Box<Changes>, Error> {
     if until.is_some_and(|until| until.into_inner() <= transaction::now()) {
         return Err(Error::Ended);
     }
-    let removed = [Table::MustLink, Table::Separation].map(|table| Word::remove(table, ends));
-    let effects = Effects {
-        removed: removed.into_iter().flatten().collect(),
-        added: vec![Word::say(table, ends, reason, until)],
-        review,
-        ..Effects::default()
-    };
+    let mut effects = Effects { review, ..Effects::default() };
+    effects.say(table, ends, reason, until);
     let operation =
         Operation::new(kind).because(reason.map(str::to_owned)).with_effects(effects.to_json());
-    conclude(configuration, operation, ends.iter().cloned().collect(), &[])
+    let (changes, _) = conclude(configuration, operation, ends.iter().cloned().collect(), &[])?;
+    Ok(changes.unwrap_or_else(|| unreachable!("two identifiers are decided about")))
 }
 
-/// Decides anew about identifiers, and writes the operation down. Where it takes another one back,
-/// `homes` are the profiles that identifiers come back to.
+/// Decides anew about identifiers, if there are any, and writes the operation down. Where it takes
+/// another one back, `homes` are the profiles that identifiers come back to.
 pub(super) fn conclude(
     configuration: &Configuration,
     mut operation: Operation,
     wide: FxHashSet<String>,
     homes: &[(String, Uuid)],
-) -> Result<(Box<Changes>, i64), Error> {
+) -> Result<(Option<Box<Changes>>, i64), Error> {
     let number = operation.number();
     let changes = live::apply(configuration, &mut operation, wide, false, &mut || {
         let mut graph = Graph::default();
         homes.iter().for_each(|(identifier, profile)| graph.came_from(identifier.clone(), *profile));
         graph
     })?;
-    let changes = changes.unwrap_or_else(|| unreachable!("something is to be decided"));
     Ok((changes, number))
 }
 
@@ -183,7 +178,11 @@ fn parts(changes: &Changes, ends: &[String; 2]) -> Vec<Part> {
     let (mut profiles, mut nobodys): (Vec<Uuid>, Vec<String>) =
         (before.iter().copied().collect(), Vec::new());
     profiles.extend(numbers.iter().filter_map(|&n| changes.profile(n)));
-    for event in changes.events().into_iter().filter(|event| before.contains(&event.old)) {
+    for event in changes
+        .events(&mut transaction::check_for_cancel)
+        .into_iter()
+        .filter(|event| before.contains(&event.old))
+    {
         match event.new.is_nil() {
             true if event.left == Some(Left::Gone) => {}
             true => nobodys.extend(event.members.iter().map(|&n| changes.text(n).to_owned())),

@@ -8,8 +8,9 @@ use super::transaction;
 use crate::error::Error;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::pg_sys::{self, Datum};
-use pgrx::{IntoDatum, JsonB, PgLogLevel, PgMemoryContexts};
+use pgrx::{IntoDatum, JsonB, PgList, PgLogLevel, PgMemoryContexts};
 use serde_json::Value as Json;
+use std::ffi::c_void;
 use std::ptr;
 use uuid::Uuid;
 
@@ -80,18 +81,26 @@ fn varlena(bytes: &[u8]) -> Datum {
     unsafe { Datum::from(pg_sys::cstring_to_text_with_len(bytes.as_ptr().cast(), bytes.len() as i32)) }
 }
 
-/// A table of this extension, open for writing until dropped; its lock is kept until the end of the
-/// transaction.
+/// A table of this extension, open until dropped; its lock is kept until the end of the transaction.
 pub struct Table {
     relation: pg_sys::Relation,
-    estate: *mut pg_sys::EState,
-    result: *mut pg_sys::ResultRelInfo,
-    /// A row to write.
-    new: *mut pg_sys::TupleTableSlot,
+    /// Its indexes, and what PostgreSQL knows of each.
+    indexes: Vec<(pg_sys::Relation, *mut pg_sys::IndexInfo)>,
+    /// What it takes to write; `None` if it was opened to read.
+    writer: Option<Writer>,
     /// Where the row to be replaced stands; a row that was found.
     old: *mut pg_sys::TupleTableSlot,
     /// What datums are made in.
     scratch: pg_sys::MemoryContext,
+}
+
+/// What it takes to write to a table.
+#[derive(Clone, Copy)]
+struct Writer {
+    estate: *mut pg_sys::EState,
+    result: *mut pg_sys::ResultRelInfo,
+    /// A row to write.
+    new: *mut pg_sys::TupleTableSlot,
 }
 
 impl Table {
@@ -99,7 +108,7 @@ impl Table {
     pub fn open(name: &str) -> Self {
         // SAFETY: as the apply worker of logical replication prepares to write a table
         // (create_edata_for_relation): everything lives until `drop`, or, after an error, as long as
-        // the transaction's memory.
+        // the transaction's memory. The arrays have the stated length.
         unsafe {
             let lock = pg_sys::RowExclusiveLock as pg_sys::LOCKMODE;
             let relation = pg_sys::table_open(transaction::relation(name), lock);
@@ -111,6 +120,45 @@ impl Table {
             if !(*result).ri_TrigDesc.is_null() {
                 pg_sys::AfterTriggerBeginQuery();
             }
+            let indexes = match (*result).ri_NumIndices as usize {
+                0 => Vec::new(),
+                count => {
+                    let open = std::slice::from_raw_parts((*result).ri_IndexRelationDescs, count);
+                    let infos = std::slice::from_raw_parts((*result).ri_IndexRelationInfo, count);
+                    open.iter().copied().zip(infos.iter().copied()).collect()
+                }
+            };
+            let new = pg_sys::table_slot_create(relation, ptr::null_mut());
+            Self::of(relation, indexes, Some(Writer { estate, result, new }))
+        }
+    }
+
+    /// Opens the table called `name` with the lock of a reader, whom nobody keeps waiting.
+    pub fn open_to_read(name: &str) -> Self {
+        // SAFETY: table and indexes are open until `drop`, or, after an error, the end of the
+        // transaction.
+        unsafe {
+            let lock = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
+            let relation = pg_sys::table_open(transaction::relation(name), lock);
+            let oids = PgList::<c_void>::from_pg(pg_sys::RelationGetIndexList(relation));
+            let open = |oid| {
+                let index = pg_sys::index_open(oid, lock);
+                (index, pg_sys::BuildIndexInfo(index))
+            };
+            let indexes = oids.iter_oid().map(open).collect();
+            Self::of(relation, indexes, None)
+        }
+    }
+
+    /// # Safety
+    /// All of it is open.
+    unsafe fn of(
+        relation: pg_sys::Relation,
+        indexes: Vec<(pg_sys::Relation, *mut pg_sys::IndexInfo)>,
+        writer: Option<Writer>,
+    ) -> Self {
+        // SAFETY: by contract.
+        unsafe {
             let scratch = pg_sys::AllocSetContextCreateInternal(
                 pg_sys::CurrentMemoryContext,
                 c"identity_resolve row".as_ptr(),
@@ -119,8 +167,8 @@ impl Table {
                 pg_sys::ALLOCSET_DEFAULT_INITSIZE as usize,
                 pg_sys::ALLOCSET_DEFAULT_MAXSIZE as usize,
             );
-            let slot = || pg_sys::table_slot_create(relation, ptr::null_mut());
-            Table { relation, estate, result, new: slot(), old: slot(), scratch }
+            let old = pg_sys::table_slot_create(relation, ptr::null_mut());
+            Table { relation, indexes, writer, old, scratch }
         }
     }
 
@@ -134,28 +182,25 @@ impl Table {
 
     /// The index on exactly the columns of these numbers.
     fn index(&self, columns: &[i16]) -> pg_sys::Relation {
-        // SAFETY: the arrays have the stated lengths; indexes are open as long as the table.
-        unsafe {
-            let indexes = std::slice::from_raw_parts(
-                (*self.result).ri_IndexRelationDescs,
-                (*self.result).ri_NumIndices as usize,
-            );
-            let infos = std::slice::from_raw_parts(
-                (*self.result).ri_IndexRelationInfo,
-                (*self.result).ri_NumIndices as usize,
-            );
-            // There may be others, that a DBA has made or that a REINDEX has left.
-            let has = |(index, info): &(&pg_sys::Relation, &*mut pg_sys::IndexInfo)| {
-                let key = (*(**index)).rd_index;
+        // There may be others, that a DBA has made or that a REINDEX has left.
+        let has = |(index, info): &&(pg_sys::Relation, *mut pg_sys::IndexInfo)| {
+            // SAFETY: indexes are open as long as the table.
+            unsafe {
+                let key = (**index).rd_index;
                 let count = (*key).indnkeyatts as usize;
                 (*key).indisvalid
-                    && (***info).ii_Am == pg_sys::BTREE_AM_OID
-                    && (***info).ii_Predicate.is_null()
-                    && (***info).ii_Expressions.is_null()
+                    && (**info).ii_Am == pg_sys::BTREE_AM_OID
+                    && (**info).ii_Predicate.is_null()
+                    && (**info).ii_Expressions.is_null()
                     && (*key).indkey.values.as_slice(count) == columns
-            };
-            *indexes.iter().zip(infos).find(has).expect("the table has this index").0
-        }
+            }
+        };
+        self.indexes.iter().find(has).expect("the table has this index").0
+    }
+
+    /// What it takes to write.
+    fn writer(&self) -> Writer {
+        self.writer.expect("the table is open for writing")
     }
 
     /// Finds rows by the index on `columns` under the active snapshot; each search gives a value for
@@ -164,6 +209,17 @@ impl Table {
         &mut self,
         columns: &[i16],
         searches: impl IntoIterator<Item = [Value<'v>; 2]>,
+        each: impl FnMut(&Row, Place),
+    ) {
+        self.find_some(columns, searches, usize::MAX, each);
+    }
+
+    /// The same, for the first `most` rows of each search, in the order of the index.
+    pub fn find_some<'v>(
+        &mut self,
+        columns: &[i16],
+        searches: impl IntoIterator<Item = [Value<'v>; 2]>,
+        most: usize,
         mut each: impl FnMut(&Row, Place),
     ) {
         let index = self.index(columns);
@@ -198,12 +254,16 @@ impl Table {
                     }
                 });
                 pg_sys::index_rescan(scan, scan_keys.as_mut_ptr(), keys as i32, ptr::null_mut(), 0);
-                while pg_sys::index_getnext_slot(
-                    scan,
-                    pg_sys::ScanDirection::ForwardScanDirection,
-                    self.old,
-                ) {
+                let mut found = 0;
+                while found < most
+                    && pg_sys::index_getnext_slot(
+                        scan,
+                        pg_sys::ScanDirection::ForwardScanDirection,
+                        self.old,
+                    )
+                {
                     self.show(&mut each);
+                    found += 1;
                 }
                 pg_sys::MemoryContextReset(self.scratch);
                 pgrx::check_for_interrupts!();
@@ -244,8 +304,9 @@ impl Table {
     pub fn insert(&mut self, row: &[Value]) {
         // SAFETY: the row fits the table.
         unsafe {
+            let Writer { estate, result, new } = self.writer();
             self.fill(row);
-            pg_sys::ExecSimpleRelationInsert(self.result, self.estate, self.new);
+            pg_sys::ExecSimpleRelationInsert(result, estate, new);
             self.forget_row();
         }
     }
@@ -255,9 +316,10 @@ impl Table {
         // SAFETY: the row fits the table; a version stands at `place` that nobody else may change,
         // as its key is locked.
         unsafe {
+            let Writer { estate, result, new } = self.writer();
             self.fill(row);
             let mut recheck = self.aim(place);
-            pg_sys::ExecSimpleRelationUpdate(self.result, self.estate, &mut recheck, self.old, self.new);
+            pg_sys::ExecSimpleRelationUpdate(result, estate, &mut recheck, self.old, new);
             self.forget_row();
         }
     }
@@ -266,8 +328,9 @@ impl Table {
     pub fn delete(&mut self, place: Place) {
         // SAFETY: as in `update`.
         unsafe {
+            let Writer { estate, result, .. } = self.writer();
             let mut recheck = self.aim(place);
-            pg_sys::ExecSimpleRelationDelete(self.result, self.estate, &mut recheck, self.old);
+            pg_sys::ExecSimpleRelationDelete(result, estate, &mut recheck, self.old);
             self.forget_row();
         }
     }
@@ -277,15 +340,16 @@ impl Table {
         // SAFETY: the slot has a place for each column, and `row` has no more. Its datums live until
         // `forget_row`.
         unsafe {
-            clear(self.new);
-            debug_assert_eq!((*(*self.new).tts_tupleDescriptor).natts as usize, row.len());
+            let new = self.writer().new;
+            clear(new);
+            debug_assert_eq!((*(*new).tts_tupleDescriptor).natts as usize, row.len());
             PgMemoryContexts::For(self.scratch).switch_to(|_| {
                 for (column, value) in row.iter().enumerate() {
-                    *(*self.new).tts_isnull.add(column) = matches!(value, Value::Null);
-                    *(*self.new).tts_values.add(column) = value.datum();
+                    *(*new).tts_isnull.add(column) = matches!(value, Value::Null);
+                    *(*new).tts_values.add(column) = value.datum();
                 }
             });
-            pg_sys::ExecStoreVirtualTuple(self.new);
+            pg_sys::ExecStoreVirtualTuple(new);
         }
     }
 
@@ -296,7 +360,13 @@ impl Table {
             pg_sys::ExecStoreAllNullTuple(self.old);
             (*self.old).tts_tid = place;
             let mut recheck: pg_sys::EPQState = std::mem::zeroed();
-            pg_sys::EvalPlanQualInit(&mut recheck, self.estate, ptr::null_mut(), ptr::null_mut(), -1);
+            pg_sys::EvalPlanQualInit(
+                &mut recheck,
+                self.writer().estate,
+                ptr::null_mut(),
+                ptr::null_mut(),
+                -1,
+            );
             recheck
         }
     }
@@ -305,10 +375,11 @@ impl Table {
     unsafe fn forget_row(&mut self) {
         // SAFETY: nothing of the row is used any more.
         unsafe {
-            clear(self.new);
+            let Writer { estate, new, .. } = self.writer();
+            clear(new);
             clear(self.old);
             pg_sys::MemoryContextReset(self.scratch);
-            let context = (*self.estate).es_per_tuple_exprcontext;
+            let context = (*estate).es_per_tuple_exprcontext;
             if !context.is_null() {
                 pg_sys::MemoryContextReset((*context).ecxt_per_tuple_memory);
             }
@@ -332,17 +403,23 @@ impl Drop for Table {
         if std::thread::panicking() {
             return;
         }
-        // SAFETY: undoes `open`; the lock stays.
+        // SAFETY: undoes what opened it; locks stay.
         unsafe {
-            if !(*self.result).ri_TrigDesc.is_null() {
-                pg_sys::AfterTriggerEndQuery(self.estate);
-            }
-            pg_sys::ExecDropSingleTupleTableSlot(self.new);
+            let keep = pg_sys::NoLock as pg_sys::LOCKMODE;
             pg_sys::ExecDropSingleTupleTableSlot(self.old);
-            pg_sys::ExecCloseIndices(self.result);
-            pg_sys::FreeExecutorState(self.estate);
+            match self.writer {
+                Some(Writer { estate, result, new }) => {
+                    if !(*result).ri_TrigDesc.is_null() {
+                        pg_sys::AfterTriggerEndQuery(estate);
+                    }
+                    pg_sys::ExecDropSingleTupleTableSlot(new);
+                    pg_sys::ExecCloseIndices(result);
+                    pg_sys::FreeExecutorState(estate);
+                }
+                None => self.indexes.iter().for_each(|&(index, _)| pg_sys::index_close(index, keep)),
+            }
             pg_sys::MemoryContextDelete(self.scratch);
-            pg_sys::table_close(self.relation, pg_sys::NoLock as _);
+            pg_sys::table_close(self.relation, keep);
         }
     }
 }

@@ -63,9 +63,11 @@ const TEXT: &[i16] = &[2];
 const A_B: &[i16] = &[1, 2];
 const B: &[i16] = &[2];
 
-/// The tables of the graph, open for writing.
+/// The tables of the graph.
 pub struct Tables {
     words: Words,
+    /// How they are opened.
+    open: fn(&str) -> Table,
     identifier: Table,
     link: Table,
     /// Opened when first needed.
@@ -78,12 +80,23 @@ pub struct Tables {
 }
 
 impl Tables {
-    /// Opens them. Whoever changes the whole graph keeps others from this, and is kept from it.
+    /// Opens them to write. Whoever changes the whole graph keeps others from this, and is kept from
+    /// it.
     pub fn open(words: &Words) -> Self {
+        Self::opened_by(words, Table::open)
+    }
+
+    /// Opens them to read.
+    pub fn open_to_read(words: &Words) -> Self {
+        Self::opened_by(words, Table::open_to_read)
+    }
+
+    fn opened_by(words: &Words, open: fn(&str) -> Table) -> Self {
         Tables {
             words: words.clone(),
-            identifier: Table::open("identifier"),
-            link: Table::open("link"),
+            identifier: open("identifier"),
+            link: open("link"),
+            open,
             separation: None,
             must_link: None,
             former: None,
@@ -208,10 +221,11 @@ impl Stored for Tables {
         });
     }
 
-    fn links_of(&mut self, ids: &[i64], each: &mut dyn FnMut(&LinkRow)) {
+    fn links_of(&mut self, ids: &[i64], most: usize, each: &mut dyn FnMut(&LinkRow)) {
         let Tables { words, link, links, .. } = self;
         for columns in [A_B, B] {
-            link.find(columns, ids.iter().map(|&id| [Value::Int8(id), Value::Null]), |row, place| {
+            let ids = ids.iter().map(|&id| [Value::Int8(id), Value::Null]);
+            link.find_some(columns, ids, most, |row, place| {
                 let row = link_row(words, row);
                 links.insert((row.a, row.b), place);
                 each(&row);
@@ -230,22 +244,18 @@ impl Stored for Tables {
     }
 
     fn separations(&mut self, texts: &[&str], each: &mut dyn FnMut(&str, &str)) {
-        words(&mut self.separation, "separation", texts, each);
+        words(self.separation.get_or_insert_with(|| (self.open)("separation")), texts, each);
     }
 
     fn must_links(&mut self, texts: &[&str], each: &mut dyn FnMut(&str, &str)) {
-        words(&mut self.must_link, "must_link", texts, each);
+        words(self.must_link.get_or_insert_with(|| (self.open)("must_link")), texts, each);
     }
 }
 
 /// Shows the pairs in a table of operators' words that are in force and that any of these canonical
 /// texts is in, maybe twice.
-fn words(table: &mut Option<Table>, name: &str, texts: &[&str], each: &mut dyn FnMut(&str, &str)) {
-    if texts.is_empty() {
-        return;
-    }
-    let table = table.get_or_insert_with(|| Table::open(name));
-    if table.is_empty() {
+fn words(table: &mut Table, texts: &[&str], each: &mut dyn FnMut(&str, &str)) {
+    if texts.is_empty() || table.is_empty() {
         return;
     }
     let now = transaction::now();

@@ -2,10 +2,10 @@
 //! joined is separated; and everybody has the profile id again that he had.
 
 use super::history::{Kind, Operation};
-use super::steward::{begin, conclude, set_review};
+use super::steward::{conclude, set_review};
 use super::transaction::{self, with_latest_snapshot};
-use super::words::{Effects, Table, Word};
-use super::{configuration, expire, spi};
+use super::words::{Effects, Table};
+use super::{configuration, expire, live, lock, spi};
 use crate::error::Error;
 use pgrx::JsonB;
 use rustc_hash::FxHashSet;
@@ -21,39 +21,44 @@ struct Logged {
 /// Takes an operation back. Returns the number of the operation that does.
 pub fn undo(number: i64) -> Result<i64, Error> {
     transaction::refuse_if_read_only();
-    let logged = with_latest_snapshot(|| logged(number))?;
-    if logged.effects.as_ref().is_some_and(|effects| effects.expired_as_of.is_some()) {
-        // Whoever is at it has decided by the date that is to be put back.
-        transaction::lock_graph();
-    }
-    let configuration = begin()?;
-    // As it is now, that no other operator is at it.
+    lock::become_operator();
     let logged = with_latest_snapshot(|| {
         let logged = logged_and_in_force(number)?;
         refuse_if_built_on(number).map(|()| logged)
     })?;
+    if logged.effects.as_ref().is_some_and(|effects| effects.expired_as_of.is_some()) {
+        // Whoever is at it has decided by the date that is to be put back.
+        transaction::lock_graph();
+    }
+    let configuration = live::begin()?;
     let homes = with_latest_snapshot(|| homes(number));
-    let operation = Operation::new(Kind::Undo).undoing(number);
-    match logged.effects {
+    let mut wide = with_latest_snapshot(|| in_use(&homes));
+    let (effects, configuration) = match logged.effects {
         Some(effects) => {
-            let (effects, wide) = invert(number, effects)?;
+            let effects = invert(number, effects)?;
             // The date may be another one.
             let configuration = configuration::current()?;
-            let operation = operation.with_effects(effects.to_json());
-            let mut wide = wide;
             if effects.expired_as_of.is_some() {
                 wide.extend(expire::no_longer_expired(&configuration.rules)?);
             }
-            Ok(conclude(&configuration, operation, wide, &homes)?.1)
+            (effects, configuration)
         }
-        None => {
-            let separated = separate_what_joined(number, &logged.kind)?;
-            let wide = separated.iter().flat_map(|word| word.ends().map(str::to_owned)).collect();
-            let effects = Effects { added: separated, ..Effects::default() };
-            let operation = operation.with_effects(effects.to_json());
-            Ok(conclude(&configuration, operation, wide, &homes)?.1)
-        }
-    }
+        None => (separate_what_joined(number, &logged.kind)?, configuration),
+    };
+    let words = effects.added.iter().chain(&effects.removed);
+    wide.extend(words.flat_map(|word| word.ends().map(str::to_owned)));
+    let operation = Operation::new(Kind::Undo).undoing(number).with_effects(effects.to_json());
+    Ok(conclude(&configuration, operation, wide, &homes)?.1)
+}
+
+/// Of each profile that somebody comes back to, one of those who have it now: they have as good a
+/// claim to its id, and must be looked at.
+fn in_use(homes: &[(String, Uuid)]) -> FxHashSet<String> {
+    let ids: FxHashSet<Uuid> = homes.iter().map(|(_, id)| *id).collect();
+    let ids: Vec<pgrx::Uuid> = ids.iter().map(|id| pgrx::Uuid::from_bytes(*id.as_bytes())).collect();
+    let query = "SELECT DISTINCT ON (profile) identifier FROM identity_resolve.identifier WHERE profile = ANY ($1)";
+    let identifiers = spi::all(query, &[ids.into()], |row| row.text(0).unwrap_or_default().to_owned());
+    identifiers.into_iter().collect()
 }
 
 /// Who has left which profile by an operation, and is still where that has put them.
@@ -119,13 +124,11 @@ fn refuse_if_built_on(number: i64) -> Result<(), Error> {
     }
 }
 
-/// Takes back what an operation wrote; returns what that did, and what is to be decided anew.
-fn invert(number: i64, effects: Effects) -> Result<(Effects, FxHashSet<String>), Error> {
-    let words = || effects.added.iter().chain(&effects.removed);
-    let wide = words().flat_map(|word| word.ends().map(str::to_owned)).collect();
+/// Takes back what an operation wrote; returns what that did.
+fn invert(number: i64, effects: Effects) -> Result<Effects, Error> {
     let taken_back = effects.added.iter().find(|word| !word.take_back());
     if let Some(word) = taken_back.or_else(|| effects.removed.iter().find(|word| !word.put_back())) {
-        return Err(built_on(number, word));
+        return Err(built_on(number, word.ends()));
     }
     if let Some((before, after)) = &effects.expired_as_of {
         put_date_back(number, before.as_deref(), after)?;
@@ -133,18 +136,18 @@ fn invert(number: i64, effects: Effects) -> Result<(Effects, FxHashSet<String>),
     if let Some((review, before, _)) = &effects.review {
         set_review(*review, before);
     }
-    let undone = Effects { added: effects.removed, removed: effects.added, ..effects };
-    Ok((undone, wide))
+    Ok(Effects { added: effects.removed, removed: effects.added, ..effects })
 }
 
 /// The error that names the operation after `number` that had another word on the same pair.
-fn built_on(number: i64, word: &Word) -> Error {
-    let [a, b] = word.ends();
+fn built_on(number: i64, ends: [&str; 2]) -> Error {
+    let [a, b] = [ends[0].min(ends[1]), ends[0].max(ends[1])];
     let same = json!([{"row": {"a": a, "b": b}}]);
     let later = with_latest_snapshot(|| {
         spi::one(
             "SELECT number, operation FROM identity_resolve.change
-             WHERE number > $1 AND (effects -> 'added' @> $2 OR effects -> 'removed' @> $2)
+             WHERE number > $1 AND effects IS NOT NULL
+               AND (effects -> 'added' @> $2 OR effects -> 'removed' @> $2)
                AND identity_resolve.undone_by(number) IS NULL
              ORDER BY number DESC LIMIT 1",
             &[number.into(), JsonB(same).into()],
@@ -163,7 +166,7 @@ fn put_date_back(number: i64, before: Option<&str>, after: &str) -> Result<(), E
     let later = with_latest_snapshot(|| {
         spi::one(
             "SELECT max(number) FROM identity_resolve.change
-             WHERE number > $1 AND operation = 'expire' AND (effects #>> '{expired_as_of,1}')::timestamptz > $2::timestamptz
+             WHERE number > $1 AND effects IS NOT NULL AND operation = 'expire' AND (effects #>> '{expired_as_of,1}')::timestamptz > $2::timestamptz
                AND identity_resolve.undone_by(number) IS NULL",
             &[number.into(), after.into()],
             |row| row.int8(0),
@@ -176,31 +179,43 @@ fn put_date_back(number: i64, before: Option<&str>, after: &str) -> Result<(), E
     Ok(())
 }
 
+/// Profiles that one change has joined: of more, the separations would be too many.
+const MOST_JOINED: i64 = 100;
+
 /// Separates what evidence had joined: each pair of linked identifiers of the two sides, so that the
 /// sides are as they were; and the strongest of each, so that no later bridge joins them.
-fn separate_what_joined(number: i64, kind: &str) -> Result<Vec<Word>, Error> {
+fn separate_what_joined(number: i64, kind: &str) -> Result<Effects, Error> {
+    let cannot = |why: String| Err(Error::CannotUndo { number, why });
     let joins = with_latest_snapshot(|| {
         spi::all(
-            "SELECT DISTINCT new_profile FROM identity_resolve.profile_change WHERE change = $1 AND event = 'join'",
+            "SELECT new_profile, count(*) FROM identity_resolve.profile_change
+             WHERE change = $1 AND event = 'join' GROUP BY new_profile",
             &[number.into()],
-            |row| row.uuid(0).unwrap_or_default(),
+            |row| (row.uuid(0).unwrap_or_default(), row.int8(1).unwrap_or_default()),
         )
     });
-    let [profile] = joins[..] else {
-        let why = match joins.len() {
-            0 => format!("It ({kind}) wrote nothing that could be taken back, and joined no profiles."),
-            n => format!("It joined others to {n} profiles, by the configuration."),
-        };
-        return Err(Error::CannotUndo { number, why });
+    let profile = match joins[..] {
+        [] => {
+            return cannot(format!(
+                "It ({kind}) wrote nothing that could be taken back, and joined no profiles."
+            ));
+        }
+        [(profile, ..=MOST_JOINED)] => pgrx::Uuid::from_bytes(*profile.as_bytes()),
+        [(_, n)] => return cannot(format!("It joined {n} profiles at once.")),
+        _ => return cannot("It joined several profiles, by the configuration.".into()),
     };
-    let profile = pgrx::Uuid::from_bytes(*profile.as_bytes());
     let pairs = with_latest_snapshot(|| {
         spi::all(SIDES, &[number.into()], |row| {
-            [0, 1].map(|column| row.text(column).unwrap_or_default().to_owned())
+            let ends = [0, 1].map(|column| row.text(column).unwrap_or_default().to_owned());
+            (ends, row.bool(2).unwrap_or_default())
         })
     });
     if pairs.is_empty() {
-        return Err(Error::CannotUndo { number, why: "The two are no longer in one profile.".into() });
+        return cannot("The two are no longer in one profile.".into());
+    }
+    // An operator has said since that two of them are one.
+    if let Some((ends, _)) = pairs.iter().find(|(_, must_link)| *must_link) {
+        return Err(built_on(number, [&ends[0], &ends[1]]));
     }
     let later = with_latest_snapshot(|| {
         spi::one(
@@ -216,7 +231,11 @@ fn separate_what_joined(number: i64, kind: &str) -> Result<Vec<Word>, Error> {
         return Err(Error::BuiltOn { number, later });
     }
     let reason = format!("undo of change {number}");
-    Ok(pairs.iter().map(|ends| Word::say(Table::Separation, ends, Some(&reason), None)).collect())
+    let mut effects = Effects::default();
+    for (ends, _) in &pairs {
+        effects.say(Table::Separation, ends, Some(&reason), None);
+    }
+    Ok(effects)
 }
 
 /// Pairs of identifiers that a change ($1) brought together and that are not separated: linked ones of
@@ -252,5 +271,9 @@ const SIDES: &str = "
         UNION
         SELECT x.identifier, y.identifier FROM strongest AS x JOIN strongest AS y ON x.side < y.side
     )
-    SELECT least(x COLLATE \"C\", y COLLATE \"C\"), greatest(x COLLATE \"C\", y COLLATE \"C\") FROM pair
-    EXCEPT SELECT a, b FROM identity_resolve.separation";
+    SELECT p.x, p.y, EXISTS (
+               SELECT FROM identity_resolve.must_link AS m WHERE m.a IN (p.x, p.y) AND m.b IN (p.x, p.y))
+    FROM pair AS p
+    WHERE NOT EXISTS (
+        SELECT FROM identity_resolve.separation AS s
+        WHERE s.a IN (p.x, p.y) AND s.b IN (p.x, p.y) AND (s.until IS NULL OR s.until > now()))";

@@ -27,6 +27,12 @@ impl Table {
     }
 }
 
+/// The bytewise lesser first, as the tables have them.
+fn in_order(ends: &[String; 2]) -> [&str; 2] {
+    let [a, b] = ends.each_ref().map(String::as_str);
+    [a.min(b), a.max(b)]
+}
+
 /// A row of one of them.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Word {
@@ -41,26 +47,28 @@ impl Word {
     }
 
     /// Writes it down for the caller.
-    pub fn say(table: Table, ends: &[String; 2], reason: Option<&str>, until: Until) -> Self {
+    fn say(table: Table, ends: &[String; 2], reason: Option<&str>, until: Until) -> Self {
+        // A word that an old snapshot does not show is met here, as a failure to serialize.
         let statement = format!(
             "INSERT INTO identity_resolve.{0} AS t (a, b, reason, until, created_at)
-             VALUES ($1, $2, $3, $4, clock_timestamp()) RETURNING to_jsonb(t)",
+             VALUES ($1, $2, $3, $4, clock_timestamp())
+             ON CONFLICT (a, b) DO UPDATE SET (reason, until, created_at, actor) =
+                 (excluded.reason, excluded.until, excluded.created_at, excluded.actor)
+             RETURNING to_jsonb(t)",
             table.name()
         );
-        let [a, b] = ends.each_ref().map(String::as_str);
+        let [a, b] = in_order(ends);
         let row = spi::returning_json(&statement, &[a.into(), b.into(), reason.into(), until.into()]);
         Word { table, row: row.unwrap_or_default() }
     }
 
     /// Removes what the table says about a pair, if it says something.
-    pub fn remove(table: Table, ends: &[String; 2]) -> Option<Self> {
+    fn remove(table: Table, ends: &[String; 2]) -> Option<Self> {
         let statement = format!(
-            "DELETE FROM identity_resolve.{0} AS t
-             WHERE a = least($1 COLLATE \"C\", $2 COLLATE \"C\") AND b = greatest($1 COLLATE \"C\", $2 COLLATE \"C\")
-             RETURNING to_jsonb(t)",
+            "DELETE FROM identity_resolve.{0} AS t WHERE a = $1 AND b = $2 RETURNING to_jsonb(t)",
             table.name()
         );
-        let [a, b] = ends.each_ref().map(String::as_str);
+        let [a, b] = in_order(ends);
         let row = spi::returning_json(&statement, &[a.into(), b.into()])?;
         Some(Word { table, row })
     }
@@ -100,6 +108,13 @@ pub struct Effects {
 }
 
 impl Effects {
+    /// Lets a table say something about a pair, and the other one nothing.
+    pub fn say(&mut self, table: Table, ends: &[String; 2], reason: Option<&str>, until: Until) {
+        let removed = [Table::MustLink, Table::Separation].map(|table| Word::remove(table, ends));
+        self.removed.extend(removed.into_iter().flatten());
+        self.added.push(Word::say(table, ends, reason, until));
+    }
+
     pub fn to_json(&self) -> Json {
         serde_json::to_value(self).unwrap_or_default()
     }

@@ -226,7 +226,8 @@ impl Store {
             let old = event.old;
             event.members.iter().map(|&n| (changes.text(n).to_owned(), old)).collect::<Vec<_>>()
         };
-        self.moved = changes.events().iter().flat_map(left).filter(|(_, old)| !old.is_nil()).collect();
+        self.moved =
+            changes.events(&mut || {}).iter().flat_map(left).filter(|(_, old)| !old.is_nil()).collect();
         let mut written = 0;
         let mut write = |lawful: bool, what: String| {
             assert!(lawful, "{what}");
@@ -333,7 +334,7 @@ impl Stored for Store {
         ids.iter().for_each(|id| each(&self.identifiers[id].row(*id)));
     }
 
-    fn links_of(&mut self, ids: &[i64], each: &mut dyn FnMut(&LinkRow)) {
+    fn links_of(&mut self, ids: &[i64], _most: usize, each: &mut dyn FnMut(&LinkRow)) {
         let of = self.links.iter().filter(|((a, b), _)| ids.contains(a) || ids.contains(b));
         of.for_each(|(&ends, row)| each(&row.row(ends)));
     }

@@ -381,13 +381,18 @@ impl Author {
             9 | 10 => format!("CALL identity_resolve.backfill('{table}')"),
             11 => "CALL identity_resolve.backfill()".to_owned(),
             12 => "CALL identity_resolve.rebuild()".to_owned(),
-            13 | 14 => format!("SELECT identity_resolve.link('{}', '{}')", self.known(), self.known()),
-            15 | 16 => format!("SELECT identity_resolve.unlink('{}', '{}')", self.known(), self.known()),
+            13..17 => self.link_or_unlink(),
             _ => format!(
                 "SELECT identity_resolve.undo((SELECT max(number) - {} FROM identity_resolve.change))",
                 self.dice.below(4)
             ),
         }
+    }
+
+    /// An operator's word on two identifiers.
+    pub fn link_or_unlink(&mut self) -> String {
+        let what = self.pick(&["link", "unlink"]);
+        format!("SELECT identity_resolve.{what}('{}', '{}')", self.known(), self.known())
     }
 
     /// An identifier that may have been seen.

@@ -5,9 +5,18 @@ use postgres::Client;
 use std::path::Path;
 use std::process::Command;
 
-const VIEWS: [&str; 7] =
-    ["profiles", "profile_identifier", "profile_channel", "links", "conflicts", "rejections", "stats"];
-const TABLES: [&str; 12] = [
+const VIEWS: [&str; 9] = [
+    "profiles",
+    "profile_identifier",
+    "profile_channel",
+    "links",
+    "conflicts",
+    "rejections",
+    "stats",
+    "history",
+    "reviews",
+];
+const TABLES: [&str; 17] = [
     "identifier_type",
     "device_type",
     "channel",
@@ -16,6 +25,11 @@ const TABLES: [&str; 12] = [
     "setting",
     "source",
     "separation",
+    "must_link",
+    "last_decision",
+    "review",
+    "change",
+    "profile_change",
     "identifier",
     "link",
     "former_member",
@@ -80,6 +94,14 @@ fn fill(database: &Database) {
            VALUES ('loyalty_card:parted-1', 'loyalty_card:parted-2', 'two people', NULL),
                   ('passport:12AB', 'login:lila.delorme', NULL, '2999-01-01')"#,
     );
+    // What operators say, and what they took back.
+    database.run(
+        "SELECT identity_resolve.link('loyalty_card:said-1', 'loyalty_card:said-2', 'the same', '2999-01-01');
+         SELECT identity_resolve.unlink('loyalty_card:said-3', 'loyalty_card:parted-3');
+         SELECT identity_resolve.undo(max(number)) FROM identity_resolve.change;
+         INSERT INTO identity_resolve.review (a, b, probability) VALUES ('passport:12ab', 'loyalty_card:said-1', 0.5);
+         SELECT identity_resolve.reject(max(review)) FROM identity_resolve.review",
+    );
     database.run("CALL identity_resolve.backfill()");
     database.run(
         "DELETE FROM shop.store_card WHERE card_number LIKE '%7'; CALL identity_resolve.backfill('shop.store_card')",
@@ -142,6 +164,16 @@ fn compare(original: &State, restored: &Database, how: &str) {
         &[],
     );
     assert!(row.unwrap().get::<_, bool>(0), "{how}");
+
+    // What was said before the dump can be taken back after it.
+    let row = client.query_one(
+        "SELECT identity_resolve.undo((SELECT number FROM identity_resolve.change WHERE operation = 'link')) >
+                (SELECT max(number) FROM identity_resolve.change)",
+        &[],
+    );
+    assert!(row.unwrap().get::<_, bool>(0), "{how}");
+    let row = client.query_one("SELECT count(*) FROM identity_resolve.must_link", &[]);
+    assert_eq!(row.unwrap().get::<_, i64>(0), 0, "{how}");
 }
 
 #[test]

@@ -62,6 +62,8 @@ fn write(database: &Database, seed: u64, lot: u64, done: &AtomicBool) -> Vec<i32
         match error_code(&result) {
             "no error" if !is_command => acknowledged.push(number),
             "no error" | "23505" | "40P01" | "40001" | "55006" => {}
+            // Nothing to undo, or a pair that cannot be linked.
+            "42704" | "55000" | "22023" | "22004" if is_command => {}
             "57P01" | "57P02" | "57P03" | "no SQLSTATE" => client = reconnect(database, lot),
             _ => panic!("{transaction:#?}: {result:?}"),
         }

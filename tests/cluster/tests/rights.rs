@@ -65,6 +65,8 @@ fn an_analyst_reads_the_views() {
         "households",
         "profile_health",
         "hubs",
+        "history",
+        "reviews",
         "rejections",
         "progress",
         "stats",
@@ -77,7 +79,9 @@ fn an_analyst_reads_the_views() {
         "GRANT EXECUTE ON FUNCTION identity_resolve.household_claims, identity_resolve.widest_bridges,
              identity_resolve.evidence_device_type, identity_resolve.evidence(bytea), identity_resolve.evidence_sightings(bytea),
              identity_resolve.evidence_first(bytea), identity_resolve.evidence_last(bytea),
-             identity_resolve.evidence_weight(bytea, date), identity_resolve.running()
+             identity_resolve.evidence_weight(bytea, date), identity_resolve.running(),
+             identity_resolve.held_meaning, identity_resolve.held_needed, identity_resolve.undone_by,
+             identity_resolve.reading_configuration, identity_resolve.deciding_configuration
          TO cluster_analyst",
     );
     let mut client = database.connect();

@@ -767,6 +767,31 @@ TABLE changed;
 SELECT m.identifier, who(current_profile(m.profile)) AS leads_to FROM memory AS m ORDER BY m.identifier;
 ROLLBACK;
 
+-- An id that others have by now is not given to two: what was split off comes back, as far as it hangs
+-- together, to the part that has it, or gets another one.
+BEGIN;
+CREATE TABLE account (id int PRIMARY KEY, a text, b text, at timestamptz DEFAULT '2024-03-01');
+SELECT FROM add_source('account', '{"key": "id", "identifiers": {"account_number": ["a", "b"]}, "seen_at": "at"}', mode => 'trigger');
+INSERT INTO account VALUES (1, 'c', 'd'), (2, 'a', 'c'), (3, 'a', 'b'), (4, 'b', 'b2');
+SELECT count(*) AS parts FROM unlink('account_number:a', 'account_number:b');
+DELETE FROM account WHERE id = 2;
+SELECT undo(last('unlink')) > 0 AS undone;
+TABLE people;
+SELECT * FROM preview();
+ROLLBACK;
+
+-- What an operator has said since about the same two is not taken back by undoing what evidence did.
+BEGIN;
+CALL seen('2024-03-01', '{"loyalty_card": "1"}');
+CALL seen('2024-03-01', '{"loyalty_card": "2"}');
+CALL seen('2024-04-01', '{"loyalty_card": ["1", "2"]}');
+SELECT who(link('loyalty_card:1', 'loyalty_card:2', 'I know them'));
+SELECT regexp_replace(attempt(format('SELECT undo(%s)', last('observe'))), '\d+', 'N', 'g');
+SELECT undo(last('link')) > 0 AS undone;
+SELECT undo(last('observe')) > 0 AS undone;
+TABLE people;
+ROLLBACK;
+
 -- What cannot be undone says why, and what to undo first.
 BEGIN;
 CALL seen('2024-03-01', '{"loyalty_card": "1", "email": "ann@example.com"}');
