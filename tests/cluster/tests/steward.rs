@@ -1,7 +1,7 @@
 //! What operators do to random worlds, and what they are told: nothing that is said and taken back
 //! leaves a trace, a preview says what a rebuild does, and whoever asks why gets an answer.
 
-use cluster::{Author, Cluster, Database, Dice, State, World, client, error_code, soak};
+use cluster::{Author, Cluster, Database, Dice, State, World, at_once, client, error_code, soak};
 use postgres::Client;
 
 /// Who is in which profile, by its id.
@@ -214,4 +214,79 @@ fn what_operators_do_and_are_told() {
             every_id_leads_on(&mut client, &what);
         }
     }
+}
+
+#[test]
+fn who_asks_waits_for_nobody() {
+    let cluster = Cluster::running();
+    let database = Database::with_extension(&cluster, "steward_asks");
+    database.run(
+        r#"SELECT identity_resolve.identify('{"login": "ann", "cookie": "c"}', now() - interval '1 month');
+           SELECT identity_resolve.link('login:ann', 'email:ann@example.com')"#,
+    );
+    let mut worker = database.connect();
+    // As a rebuild does.
+    worker
+        .batch_execute(
+            "BEGIN; LOCK TABLE identity_resolve.identifier, identity_resolve.link, identity_resolve.separation,
+                 identity_resolve.must_link IN SHARE ROW EXCLUSIVE MODE",
+        )
+        .unwrap();
+    let mut analyst = database.connect();
+    analyst.batch_execute("SET lock_timeout = '1s'; BEGIN READ ONLY").unwrap();
+    for question in [
+        "SELECT identity_resolve.resolve('cookie:c')",
+        "SELECT identity_resolve.resolve('cookie', 'c', now())",
+        "SELECT identity_resolve.why('cookie:c', 'email:ann@example.com')",
+        "SELECT * FROM identity_resolve.preview()",
+        "SELECT * FROM identity_resolve.history(identity_resolve.resolve('cookie:c'))",
+        "SELECT * FROM identity_resolve.households, identity_resolve.profile_health, identity_resolve.hubs",
+    ] {
+        analyst.batch_execute(question).unwrap_or_else(|error| panic!("{question}: {error:?}"));
+    }
+    // Nor does anybody wait for one who has asked.
+    worker.batch_execute("ROLLBACK; SET lock_timeout = '1s'; CALL identity_resolve.rebuild()").unwrap();
+}
+
+#[test]
+fn operators_at_once() {
+    let cluster = Cluster::running();
+    let database = Database::with_extension(&cluster, "steward_operators");
+    database.run("SELECT identity_resolve.identify(jsonb_build_object('login', 'l' || n)) FROM generate_series(0, 9) AS n");
+    // One whose snapshot is older than what another says must try again.
+    let (mut early, mut late) = (database.connect(), database.connect());
+    early
+        .batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT FROM identity_resolve.must_link")
+        .unwrap();
+    late.batch_execute("SELECT identity_resolve.link('login:l0', 'login:l1')").unwrap();
+    let outdated = early.batch_execute("SELECT identity_resolve.link('login:l1', 'login:l0')");
+    assert_eq!(error_code(&outdated), "40001");
+    drop((early, late));
+
+    // Words of all kinds, some of which end soon, sweeps and rebuilds: nobody fails.
+    at_once(&database, 6, |i, client| {
+        let mut dice = Dice::new(i);
+        for _ in 0..60 {
+            let (a, b) = (dice.below(10), 10 + dice.below(10));
+            let until = if dice.once_in(3) { "clock_timestamp() + interval '20 ms'" } else { "NULL" };
+            let statement = match dice.below(12) {
+                0 => "CALL identity_resolve.rebuild()".to_owned(),
+                1 => "SELECT count(*) FROM identity_resolve.expire()".to_owned(),
+                2 => "CALL identity_resolve.expire_in_batches()".to_owned(),
+                3..7 => {
+                    format!("SELECT identity_resolve.link('login:l{a}', 'login:l{b}', NULL, {until})")
+                }
+                7..10 => {
+                    format!("SELECT identity_resolve.unlink('login:l{a}', 'login:l{b}', NULL, {until})")
+                }
+                _ => format!(
+                    r#"SELECT identity_resolve.identify('{{"login": "l{a}", "email": "e{b}@example.com"}}')"#
+                ),
+            };
+            client.batch_execute(&statement).unwrap_or_else(|error| panic!("{statement}: {error:?}"));
+        }
+    });
+    let mut client = database.connect();
+    client.batch_execute("SELECT pg_sleep(0.05); CALL identity_resolve.rebuild()").unwrap();
+    nothing_is_due(&mut client, "after all that");
 }
