@@ -48,7 +48,8 @@ impl Sweep {
             let read = |row: &Row| row.text(0).map(str::to_owned);
             transaction::with_latest_snapshot(|| spi::one(query, &[time.into()], read)).flatten()
         };
-        let stored = "SELECT expired_as_of::text FROM identity_resolve.setting";
+        // As ISO 8601 has it, whatever the session's DateStyle: another one may undo this.
+        let stored = "SELECT to_jsonb(expired_as_of) #>> '{}' FROM identity_resolve.setting";
         let before = date(stored);
         let later = spi::run(
             "UPDATE identity_resolve.setting SET expired_as_of = $1
