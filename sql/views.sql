@@ -81,7 +81,7 @@ SELECT a.identifier AS a,
        identity_resolve.evidence_sightings(l.evidence) AS sightings,
        identity_resolve.evidence_last(l.evidence) AS last_seen,
        identity_resolve.held_meaning(l.held_reason::text) AS meaning,
-       identity_resolve.held_needed(l.held_reason::text, a.identifier, b.identifier, a.standing = 'member') AS needed
+       identity_resolve.held_needed(l.held_reason::text, a.identifier, b.identifier, a.standing::text = l.held_reason::text) AS needed
 FROM identity_resolve.link AS l
 JOIN identity_resolve.identifier AS a ON a.id = l.a
 JOIN identity_resolve.identifier AS b ON b.id = l.b

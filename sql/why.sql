@@ -20,19 +20,19 @@ CREATE FUNCTION identity_resolve.held_meaning(reason text) RETURNS text
     END;
 COMMENT ON FUNCTION identity_resolve.held_meaning(text) IS 'A held reason in words';
 
-CREATE FUNCTION identity_resolve.held_needed(reason text, a text, b text, a_takes_part boolean) RETURNS text
+CREATE FUNCTION identity_resolve.held_needed(reason text, a text, b text, is_a boolean) RETURNS text
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
     RETURN CASE reason
-        WHEN 'blocked' THEN 'take ' || CASE WHEN a_takes_part THEN b ELSE a END || ' off blocked_value, and CALL rebuild()'
-        WHEN 'expired' THEN 'a new sighting of ' || CASE WHEN a_takes_part THEN b ELSE a END || ' with a person or contact'
-        WHEN 'too_common' THEN 'a higher max_links of the type of ' || CASE WHEN a_takes_part THEN b ELSE a END || ', and CALL rebuild()'
+        WHEN 'blocked' THEN 'take ' || CASE WHEN is_a THEN a ELSE b END || ' off blocked_value, and CALL rebuild()'
+        WHEN 'expired' THEN 'a new sighting of ' || CASE WHEN is_a THEN a ELSE b END || ' with a person or contact'
+        WHEN 'too_common' THEN 'a higher max_links of the type of ' || CASE WHEN is_a THEN a ELSE b END || ', and CALL rebuild()'
         WHEN 'shared' THEN format('more evidence for one owner, or link(%L, %L); a public device needs another device type', a, b)
         WHEN 'separated' THEN 'an end of the separation: link() or undo(), see why()'
         WHEN 'limit' THEN format('unlink() what is wrong in either profile, link(%L, %L), or a higher max_per_profile', a, b)
         WHEN 'ambiguous' THEN format('evidence between the two people themselves, or link(%L, %L)', a, b)
     END;
 COMMENT ON FUNCTION identity_resolve.held_needed(text, text, text, boolean) IS
-    'What would bring a held link of these two ends into force; whether the first takes part, or stands aside';
+    'What would bring a held link of these two ends into force; whether the reason is about the first';
 
 CREATE FUNCTION identity_resolve.link_facts(a bigint, b bigint) RETURNS jsonb
     LANGUAGE sql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp COST 500
@@ -58,7 +58,7 @@ CREATE FUNCTION identity_resolve.link_facts(a bigint, b bigint) RETURNS jsonb
                      WHERE l.asserted AND m.a IN (x.identifier, y.identifier) AND m.b IN (x.identifier, y.identifier)),
             'held_reason', l.held_reason,
             'meaning', identity_resolve.held_meaning(l.held_reason::text),
-            'needed', identity_resolve.held_needed(l.held_reason::text, x.identifier, y.identifier, x.standing = 'member')))
+            'needed', identity_resolve.held_needed(l.held_reason::text, x.identifier, y.identifier, x.standing::text = l.held_reason::text)))
         FROM identity_resolve.link AS l
         JOIN identity_resolve.identifier AS x ON x.id = l.a
         JOIN identity_resolve.identifier AS y ON y.id = l.b
@@ -225,11 +225,16 @@ CREATE FUNCTION identity_resolve.why_text(a text, b text) RETURNS text
             SELECT 5, h.n, identity_resolve.link_text(h.facts) || '.'
             FROM it, jsonb_array_elements(w -> 'held') WITH ORDINALITY AS h (facts, n)
             UNION ALL
-            SELECT 6, c.n, 'Both were seen with ' || (c.v ->> 'identifier') || ', which is ' || CASE c.v ->> 'standing'
+            SELECT 6, m.n, 'Together they would have ' || (SELECT string_agg(v, ', ' ORDER BY o) FROM
+                       jsonb_array_elements_text(m.v -> 'together') WITH ORDINALITY AS t (v, o))
+                || '; a profile may have ' || (m.v ->> 'max_per_profile') || ' of type ' || (m.v ->> 'type') || '.'
+            FROM it, jsonb_array_elements(w -> 'limits') WITH ORDINALITY AS m (v, n)
+            UNION ALL
+            SELECT 7, c.n, 'Both were seen with ' || (c.v ->> 'identifier') || ', which is ' || CASE c.v ->> 'standing'
                 WHEN 'member' THEN 'another person''s' ELSE replace(c.v ->> 'standing', '_', ' ') END || '.'
             FROM it, jsonb_array_elements(w -> 'in_common') WITH ORDINALITY AS c (v, n)
             UNION ALL
-            SELECT 7, 0, 'Nothing links the two, directly or through an identifier that both were seen with.'
+            SELECT 8, 0, 'Nothing links the two, directly or through an identifier that both were seen with.'
             FROM it WHERE w -> 'because' ? 'no_link'
         )
         SELECT string_agg(text, E'\n' ORDER BY part, n) FROM line

@@ -12,7 +12,6 @@ mod identifier;
 mod matching;
 mod pg;
 mod source;
-mod worker;
 
 use pgrx::prelude::*;
 

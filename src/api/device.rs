@@ -4,7 +4,7 @@ use super::{Answer, required};
 use crate::error::Error;
 use crate::graph::Day;
 use crate::pg::expire as expiring;
-use crate::pg::transaction;
+use crate::pg::{spi, transaction};
 use crate::source::seen_at;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
@@ -36,10 +36,11 @@ fn expire(
     ErrorReport,
 > {
     let expired = expiring::expire(plausible(as_of)?)?;
-    Ok(TableIterator::new(expired.into_iter().map(|e| {
-        let profile = (!e.profile.is_nil()).then(|| pgrx::Uuid::from_bytes(*e.profile.as_bytes()));
-        (e.identifier, profile, Some(midnight(e.last_seen)))
-    })))
+    Ok(TableIterator::new(
+        expired
+            .into_iter()
+            .map(|e| (e.identifier, spi::id_or_null(e.profile), Some(midnight(e.last_seen)))),
+    ))
 }
 
 #[pg_extern(sql = "")]

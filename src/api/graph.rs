@@ -3,7 +3,7 @@
 use super::{Answer, required};
 use crate::error::Error;
 use crate::pg::identify as identifying;
-use crate::pg::json;
+use crate::pg::{json, spi};
 use crate::source::seen_at;
 use pgrx::AnyElement;
 use pgrx::prelude::*;
@@ -31,5 +31,5 @@ fn identify(
         Error::Time { argument: "seen_at", value }
     })?;
     let profile = identifying::identify(&identifiers, day, channel, device_type, &traits)?;
-    Ok(profile.map(|id| pgrx::Uuid::from_bytes(*id.as_bytes())))
+    Ok(profile.map(spi::id))
 }

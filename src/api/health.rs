@@ -1,16 +1,13 @@
 //! Who shares identifiers, and which profiles look wrong.
 
 use crate::graph::{bridge, household};
+use crate::pg::spi::id;
 use crate::pg::transaction::check_for_cancel;
 use pgrx::prelude::*;
 use uuid::Uuid;
 
 fn known(id: pgrx::Uuid) -> Uuid {
     Uuid::from_bytes(*id.as_bytes())
-}
-
-fn shown(id: Uuid) -> pgrx::Uuid {
-    pgrx::Uuid::from_bytes(*id.as_bytes())
 }
 
 /// What stands at one place of two arrays; nowhere null.
@@ -33,7 +30,7 @@ fn household_claims(
         households
             .into_iter()
             .zip(claims)
-            .map(|(household, (identifier, profile))| (shown(household), shown(profile), identifier)),
+            .map(|(household, (identifier, profile))| (id(household), id(profile), identifier)),
     )
 }
 

@@ -1,7 +1,7 @@
 //! Look-up.
 
 use super::Answer;
-use crate::pg::{lookup, past, why};
+use crate::pg::{lookup, past, spi, why};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
@@ -32,7 +32,7 @@ fn resolve_value_at(
     at: TimestampWithTimeZone,
 ) -> Answer<Option<pgrx::Uuid>> {
     let profile = past::resolve(type_name, value, at)?;
-    Ok(profile.map(|id| pgrx::Uuid::from_bytes(*id.as_bytes())))
+    Ok(profile.map(spi::id))
 }
 
 #[pg_extern(sql = "")]

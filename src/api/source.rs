@@ -2,7 +2,7 @@
 
 use super::{Answer, required};
 use crate::pg::backfill as backfilling;
-use crate::pg::{configuration, json, observe, queue, source, transaction};
+use crate::pg::{configuration, json, observe, queue, source, transaction, worker};
 use pgrx::AnyElement;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
@@ -48,6 +48,11 @@ fn observe(fcinfo: pg_sys::FunctionCallInfo) -> Answer<()> {
 fn drain_queue(fcinfo: pg_sys::FunctionCallInfo) -> Answer<()> {
     let procedure = transaction::Procedure::connect(transaction::is_atomic(fcinfo));
     Ok(queue::drain(&procedure)?)
+}
+
+#[pg_extern(sql = "")]
+fn is_listed() -> bool {
+    worker::is_listed()
 }
 
 #[pg_trigger(sql = "")]

@@ -1,11 +1,11 @@
 //! What operators say, and the graph as a whole.
 
 use super::{Answer, required};
+use crate::pg::spi::id_or_null;
 use crate::pg::steward as stewardship;
 use crate::pg::{backfill, history, transaction, undo as undoing};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-use uuid::Uuid;
 
 const LINK: &str = "SELECT identity_resolve.link('email:ann@example.com', 'phone:+33612345678');";
 const UNLINK: &str =
@@ -13,10 +13,6 @@ const UNLINK: &str =
 const UNDO: &str = "SELECT identity_resolve.undo(42);";
 const ACCEPT: &str = "SELECT identity_resolve.accept(42);";
 const REJECT: &str = "SELECT identity_resolve.reject(42);";
-
-fn known(profile: Uuid) -> Option<pgrx::Uuid> {
-    (!profile.is_nil()).then(|| pgrx::Uuid::from_bytes(*profile.as_bytes()))
-}
 
 #[pg_extern(sql = "")]
 fn link(
@@ -26,7 +22,7 @@ fn link(
     until: Option<TimestampWithTimeZone>,
 ) -> Answer<Option<pgrx::Uuid>> {
     let (a, b) = (required(a, "a", LINK)?, required(b, "b", LINK)?);
-    Ok(stewardship::link(a, b, reason, until)?.and_then(known))
+    Ok(stewardship::link(a, b, reason, until)?.and_then(id_or_null))
 }
 
 #[pg_extern(sql = "")]
@@ -42,7 +38,7 @@ fn unlink(
 > {
     let (a, b) = (required(a, "a", UNLINK)?, required(b, "b", UNLINK)?);
     let parts = stewardship::unlink(a, b, reason, until)?;
-    Ok(TableIterator::new(parts.into_iter().map(|part| (known(part.profile), part.identifiers))))
+    Ok(TableIterator::new(parts.into_iter().map(|part| (id_or_null(part.profile), part.identifiers))))
 }
 
 #[pg_extern(sql = "")]
@@ -53,7 +49,7 @@ fn undo(change: Option<i64>) -> Answer<i64> {
 #[pg_extern(sql = "")]
 fn accept(review: Option<i64>) -> Answer<Option<pgrx::Uuid>> {
     let review = required(review, "review", ACCEPT)?;
-    Ok(stewardship::decide_review(review, true)?.and_then(known))
+    Ok(stewardship::decide_review(review, true)?.and_then(id_or_null))
 }
 
 #[pg_extern(sql = "")]
@@ -92,7 +88,13 @@ fn preview() -> Result<
             let new = Some(event.new).filter(|&id| !changes.is_new(id));
             let members = event.members.iter().map(|&number| changes.text(number).to_owned()).collect();
             let reason = history::reason(&changes, &event);
-            (event.kind.word().to_owned(), known(event.old), new.and_then(known), members, reason)
+            (
+                event.kind.word().to_owned(),
+                id_or_null(event.old),
+                new.and_then(id_or_null),
+                members,
+                reason,
+            )
         })
         .collect();
     Ok(TableIterator::new(rows))

@@ -80,12 +80,13 @@ pub fn assign(
         regrouped.values().flatten().flat_map(|&i| former[i].members.iter().copied()).collect();
 
     let mut id_of_group = vec![Uuid::nil(); group.len()];
-    let mut taken: FxHashSet<Uuid> = FxHashSet::default();
+    // Ids in use that are not new.
+    let mut kept: FxHashSet<Uuid> = FxHashSet::default();
     // The oldest comes first; each keeps the best of its parts that no older one has.
     for (id, parts) in heirs(group, home, &taken_along, age) {
         if let Some(part) = parts.into_iter().find(|&part| id_of_group[part as usize].is_nil()) {
             id_of_group[part as usize] = id;
-            taken.insert(id);
+            kept.insert(id);
         }
     }
     let mut assignment = Assignment { profile: vec![Uuid::nil(); group.len()], ..Assignment::default() };
@@ -98,38 +99,41 @@ pub fn assign(
         if id.is_nil() {
             // Of several, the one that most of the part had; then the oldest.
             let revived = regrouped.get(&group).and_then(|ids| {
-                let free = ids.iter().filter(|&&i| !taken.contains(&former[i].id));
+                let free = ids.iter().filter(|&&i| !kept.contains(&former[i].id));
                 free.min_by_key(|&&i| (Reverse(former[i].members.len()), former[i].id))
             });
-            *id = revived.map_or_else(&mut new_id, |&i| former[i].id);
-            if revived.is_none() {
-                assignment.created.insert(*id);
+            match revived {
+                Some(&i) => {
+                    *id = former[i].id;
+                    kept.insert(*id);
+                }
+                None => {
+                    *id = new_id();
+                    assignment.created.insert(*id);
+                }
             }
         }
         assignment.profile[node as usize] = *id;
     }
-    assignment.note_what_differs(old);
+    assignment.note_what_differs(old, kept);
     assignment
 }
 
 impl Assignment {
-    /// Notes which of the ids so far are no longer in use, and which are in use again.
-    fn note_what_differs(&mut self, old: &[Uuid]) {
-        let in_use =
-            |ids: &[Uuid]| ids.iter().copied().filter(|id| !id.is_nil()).collect::<FxHashSet<Uuid>>();
-        let (before, now) = (in_use(old), in_use(&self.profile));
-        let again = now.iter().filter(|id| !before.contains(id) && !self.created.contains(id));
-        self.revived = again.copied().collect();
-        self.revived.sort_unstable();
-        let mut retired: FxHashMap<Uuid, Vec<u32>> =
-            before.difference(&now).map(|&id| (id, Vec::new())).collect();
-        if !retired.is_empty() {
-            for (node, id) in old.iter().enumerate() {
-                if let Some(members) = retired.get_mut(id) {
-                    members.push(node as u32);
-                }
+    /// Notes which of the ids so far are no longer in use, and which are in use again; `kept` are those
+    /// in use that are not new.
+    fn note_what_differs(&mut self, old: &[Uuid], kept: FxHashSet<Uuid>) {
+        let mut retired: FxHashMap<Uuid, Vec<u32>> = FxHashMap::default();
+        let mut again = kept.clone();
+        for (node, &id) in old.iter().enumerate().filter(|(_, id)| !id.is_nil()) {
+            if kept.contains(&id) {
+                again.remove(&id);
+            } else {
+                retired.entry(id).or_default().push(node as u32);
             }
         }
+        self.revived = again.into_iter().collect();
+        self.revived.sort_unstable();
         self.retired = retired.into_iter().collect();
         self.retired.sort_unstable();
     }

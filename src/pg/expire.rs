@@ -8,6 +8,7 @@ use super::cursor::Row;
 use super::history::{Kind, Operation};
 use super::progress::{self, Phase, Work};
 use super::transaction::{self, PinnedSettings, Procedure};
+use super::words::Effects;
 use super::{live, load, lock, spi, steward};
 use crate::error::Error;
 use crate::graph::rules::Rules;
@@ -51,22 +52,20 @@ impl Sweep {
         // As ISO 8601 has it, whatever the session's DateStyle: another one may undo this.
         let stored = "SELECT to_jsonb(expired_as_of) #>> '{}' FROM identity_resolve.setting";
         let before = date(stored);
-        let later = spi::run(
+        let moved = spi::run(
             "UPDATE identity_resolve.setting SET expired_as_of = $1
              WHERE expired_as_of IS NULL OR expired_as_of < $1",
             &[time.into()],
         );
-        let mut operation = match (later, date(stored)) {
-            (1.., Some(after)) => steward::sweeping(before, after),
-            // What an earlier sweep as of this date, or a later one, has left.
-            _ => Operation::new(Kind::Expire),
-        };
         let day = date(
             "SELECT to_char(expired_as_of AT TIME ZONE 'UTC', 'YYYY-MM-DD') FROM identity_resolve.setting",
         );
-        operation = operation.because(day.map(|day| format!("as of {day}")));
-        if later > 0 {
-            // It moves the date, whether anybody expires or not.
+        let mut operation = Operation::new(Kind::Expire).because(day.map(|day| format!("as of {day}")));
+        // Otherwise it finds what an earlier sweep as of this date, or a later one, has left.
+        if let (1.., Some(after)) = (moved, date(stored)) {
+            let effects = Effects { expired_as_of: Some((before, after)), ..Effects::default() };
+            operation = operation.with_effects(effects.to_json());
+            // It has moved the date, whether anybody expires or not.
             operation.number();
         }
         Ok(Sweep { after: 0, operation })

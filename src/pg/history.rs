@@ -23,12 +23,19 @@ pub enum Kind {
     Observe,
     /// A source was read, or let go.
     Backfill,
+    /// Today's configuration was applied to what is stored.
     Rebuild,
+    /// A sweep as of a date.
     Expire,
+    /// An operator said that two are one person's.
     Link,
+    /// An operator said that two never are.
     Unlink,
+    /// A review was decided: they are one.
     Accept,
+    /// A review was decided: they are not.
     Reject,
+    /// An operation was taken back.
     Undo,
     /// What an operator had said until now has ended.
     End,

@@ -142,8 +142,16 @@ pub fn register() {
     }
 }
 
+/// The launcher's entry point, by which PostgreSQL starts it.
+#[pg_guard]
+// SAFETY: nothing else has this name.
+#[unsafe(no_mangle)]
+pub extern "C-unwind" fn identity_resolve_launcher(_argument: pg_sys::Datum) {
+    run();
+}
+
 /// What the launcher's process does.
-pub fn run() {
+fn run() {
     process::handle_signals();
     // SAFETY: once, in a background process; without a database, of which it sees the shared catalogs.
     unsafe { pg_sys::BackgroundWorkerInitializeConnection(ptr::null(), ptr::null(), 0) };

@@ -26,7 +26,7 @@ mod rejection;
 mod scan;
 pub mod settings;
 pub mod source;
-mod spi;
+pub mod spi;
 pub mod statement;
 pub mod steward;
 mod table;

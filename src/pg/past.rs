@@ -34,7 +34,6 @@ pub fn resolve(type_name: &str, value: &str, at: TimestampWithTimeZone) -> Resul
 
 /// Whether a profile has so many identifiers.
 fn has_only(profile: Uuid, members: usize) -> bool {
-    let id = pgrx::Uuid::from_bytes(*profile.as_bytes());
     let query = "SELECT FROM identity_resolve.identifier WHERE profile = $1 LIMIT $2";
-    spi::all(query, &[id.into(), (members as i64 + 1).into()], |_| ()).len() == members
+    spi::all(query, &[spi::id(profile).into(), (members as i64 + 1).into()], |_| ()).len() == members
 }

@@ -18,10 +18,15 @@ const FIRST: i32 = 10;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i64)]
 pub enum Work {
+    /// Sources are read, or let go.
     Backfill = 1,
+    /// Queued rows are brought into the graph.
     DrainQueue = 2,
+    /// A sweep looks for what has expired.
     Expire = 3,
+    /// Today's configuration is applied to what is stored.
     Rebuild = 4,
+    /// What a rebuild would change is worked out.
     Preview = 5,
 }
 

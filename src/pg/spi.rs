@@ -4,6 +4,17 @@ use super::cursor::{self, Row};
 use pgrx::datum::DatumWithOid;
 use pgrx::{JsonB, Spi};
 use serde_json::Value as Json;
+use uuid::Uuid;
+
+/// A profile id as an argument or a result.
+pub fn id(profile: Uuid) -> pgrx::Uuid {
+    pgrx::Uuid::from_bytes(*profile.as_bytes())
+}
+
+/// The same; null for the nil id, which is nobody's.
+pub fn id_or_null(profile: Uuid) -> Option<pgrx::Uuid> {
+    (!profile.is_nil()).then(|| id(profile))
+}
 
 /// The first row of a query that only reads, as `read` sees it.
 pub fn one<T>(query: &str, args: &[DatumWithOid], read: impl FnOnce(&Row) -> T) -> Option<T> {

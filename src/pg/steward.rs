@@ -189,8 +189,7 @@ fn parts(changes: &Changes, ends: &[String; 2]) -> Vec<Part> {
             false => profiles.push(event.new),
         }
     }
-    let profiles: Vec<pgrx::Uuid> =
-        profiles.iter().map(|id| pgrx::Uuid::from_bytes(*id.as_bytes())).collect();
+    let profiles: Vec<pgrx::Uuid> = profiles.into_iter().map(spi::id).collect();
     let of = |identifier: &str| ends.iter().position(|end| end == identifier).unwrap_or(ends.len());
     let mut parts: Vec<Part> = Vec::new();
     with_latest_snapshot(|| {
@@ -211,12 +210,6 @@ fn parts(changes: &Changes, ends: &[String; 2]) -> Vec<Part> {
     }
     parts.sort_by_key(|part| part.identifiers.iter().map(|identifier| of(identifier)).min());
     parts
-}
-
-/// The operation of a sweep that has put the date from `before` to `after`.
-pub fn sweeping(before: Option<String>, after: String) -> Operation {
-    let effects = Effects { expired_as_of: Some((before, after)), ..Effects::default() };
-    Operation::new(Kind::Expire).with_effects(effects.to_json())
 }
 
 /// Ends what operators said until a time that has come.

@@ -55,7 +55,7 @@ pub fn undo(number: i64) -> Result<i64, Error> {
 /// claim to its id, and must be looked at.
 fn in_use(homes: &[(String, Uuid)]) -> FxHashSet<String> {
     let ids: FxHashSet<Uuid> = homes.iter().map(|(_, id)| *id).collect();
-    let ids: Vec<pgrx::Uuid> = ids.iter().map(|id| pgrx::Uuid::from_bytes(*id.as_bytes())).collect();
+    let ids: Vec<pgrx::Uuid> = ids.into_iter().map(spi::id).collect();
     let query = "SELECT DISTINCT ON (profile) identifier FROM identity_resolve.identifier WHERE profile = ANY ($1)";
     let identifiers = spi::all(query, &[ids.into()], |row| row.text(0).unwrap_or_default().to_owned());
     identifiers.into_iter().collect()
@@ -200,7 +200,7 @@ fn separate_what_joined(number: i64, kind: &str) -> Result<Effects, Error> {
                 "It ({kind}) wrote nothing that could be taken back, and joined no profiles."
             ));
         }
-        [(profile, ..=MOST_JOINED)] => pgrx::Uuid::from_bytes(*profile.as_bytes()),
+        [(profile, ..=MOST_JOINED)] => spi::id(profile),
         [(_, n)] => return cannot(format!("It joined {n} profiles at once.")),
         _ => return cannot("It joined several profiles, by the configuration.".into()),
     };

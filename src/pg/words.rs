@@ -19,6 +19,7 @@ pub enum Table {
 }
 
 impl Table {
+    /// Its name in the schema.
     pub fn name(self) -> &'static str {
         match self {
             Table::MustLink => "must_link",
@@ -42,6 +43,7 @@ pub struct Word {
 }
 
 impl Word {
+    /// The two identifiers.
     pub fn ends(&self) -> [&str; 2] {
         ["a", "b"].map(|column| self.row[column].as_str().unwrap_or_default())
     }
@@ -99,9 +101,11 @@ impl Word {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Effects {
+    /// Rows that it wrote.
     pub added: Vec<Word>,
+    /// Rows that it took away.
     pub removed: Vec<Word>,
-    /// `setting.expired_as_of` before and after, as text.
+    /// `setting.expired_as_of` before and after, as ISO 8601 has it.
     pub expired_as_of: Option<(Option<String>, String)>,
     /// A review, and what was decided about it before and after.
     pub review: Option<(i64, String, String)>,
@@ -115,6 +119,7 @@ impl Effects {
         self.added.push(Word::say(table, ends, reason, until));
     }
 
+    /// As the log keeps it.
     pub fn to_json(&self) -> Json {
         serde_json::to_value(self).unwrap_or_default()
     }

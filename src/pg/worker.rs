@@ -15,7 +15,8 @@ use crate::error::Error;
 use pgrx::datum::DatumWithOid;
 use pgrx::pg_sys::panic::{CaughtError, ErrorReport};
 use pgrx::{
-    GucContext, GucFlags, GucRegistry, GucSetting, PgLogLevel, PgSqlErrorCode, PgTryBuilder, pg_sys,
+    GucContext, GucFlags, GucRegistry, GucSetting, PgLogLevel, PgSqlErrorCode, PgTryBuilder, pg_guard,
+    pg_sys,
 };
 use std::ffi::{CStr, CString};
 use std::panic::AssertUnwindSafe;
@@ -45,8 +46,16 @@ pub fn define() {
     );
 }
 
+/// The entry point, by which PostgreSQL starts a worker in the database whose oid is the argument.
+#[pg_guard]
+// SAFETY: nothing else has this name.
+#[unsafe(no_mangle)]
+pub extern "C-unwind" fn identity_resolve_worker(database: pg_sys::Datum) {
+    run(pg_sys::Oid::from(database.value() as u32));
+}
+
 /// What a worker's process does.
-pub fn run(database: pg_sys::Oid) {
+fn run(database: pg_sys::Oid) {
     process::handle_signals();
     // SAFETY: once, in a background process; as the cluster's first superuser.
     unsafe { pg_sys::BackgroundWorkerInitializeConnectionByOid(database, pg_sys::Oid::INVALID, 0) };
