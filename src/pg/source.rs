@@ -219,9 +219,18 @@ fn drop_triggers(oid: pg_sys::Oid) {
         |row| row.oid(0).unwrap_or(pg_sys::InvalidOid),
     );
     let detached = detached.into_iter().filter(|&table| matches!(of_relation(table), Ok(None)));
-    for table in watch::tree(oid).into_iter().chain(detached) {
+    let found: Vec<(pg_sys::Oid, Vec<String>)> = watch::tree(oid)
+        .into_iter()
+        .chain(detached)
+        .map(|table| (table, triggers(table)))
+        .filter(|(_, triggers)| !triggers.is_empty())
+        .collect();
+    // All of them before DROP TRIGGER locks the first against readers as well: who writes to a
+    // partition by its own name reads what it is a partition of.
+    found.iter().for_each(|&(table, _)| lock::keep_writers_from(table));
+    for (table, triggers) in found {
         let Ok(relation) = relation(table) else { continue };
-        for trigger in triggers(table) {
+        for trigger in triggers {
             spi::run(&format!("DROP TRIGGER {trigger} ON {}", relation.name), &[]);
         }
     }
