@@ -59,35 +59,57 @@ CREATE FUNCTION identity_resolve.replace_seed() RETURNS trigger
 -- The arguments are the columns of the table's key.
 DECLARE
     full_row jsonb := to_jsonb(NEW);
-    row_key jsonb := (SELECT jsonb_object_agg(name, full_row -> name) FROM unnest(TG_ARGV) AS name);
+    -- Column by column, so that the index of the key finds it: there may be thousands of seeds.
+    is_seed text := (SELECT 't.seeded AND ' || string_agg(format(
+                                CASE WHEN full_row ->> name IS NULL THEN 't.%I IS NULL' ELSE 't.%I = %L' END,
+                                name, full_row ->> name), ' AND ')
+                     FROM unnest(TG_ARGV) AS name);
     columns text := (SELECT string_agg(quote_ident(a.attname), ', ') FROM pg_attribute AS a
                      WHERE a.attrelid = TG_RELID AND a.attnum > 0 AND NOT a.attisdropped);
-    replaced int;
+    replaces boolean;
 BEGIN
+    EXECUTE format('SELECT EXISTS (SELECT FROM identity_resolve.%I AS t WHERE %s)', TG_TABLE_NAME, is_seed) INTO replaces;
+    -- An UPDATE of no row would still fire the triggers of its statement, once for each row of the dump.
+    IF NOT replaces THEN
+        RETURN NEW;
+    END IF;
     -- Updated, not deleted and inserted: other rows may refer to it.
     EXECUTE format('UPDATE identity_resolve.%1$I AS t
                     SET (%2$s) = (SELECT %2$s FROM jsonb_populate_record(NULL::identity_resolve.%1$I, $1))
-                    WHERE t.seeded AND to_jsonb(t) @> $2', TG_TABLE_NAME, columns)
-        USING full_row, row_key;
-    GET DIAGNOSTICS replaced = ROW_COUNT;
-    RETURN CASE WHEN replaced = 0 THEN NEW END;
+                    WHERE %3$s', TG_TABLE_NAME, columns, is_seed)
+        USING full_row;
+    RETURN NULL;
 END $$;
 COMMENT ON FUNCTION identity_resolve.replace_seed() IS
     'Trigger: puts a restored configuration row in the place of the shipped one';
 
 CREATE FUNCTION identity_resolve.remove_seed() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+-- One DELETE for each table, as there may be thousands of seeds.
+DECLARE
+    relation text;
+    row_key text;
 BEGIN
-    EXECUTE format('DELETE FROM identity_resolve.%I AS t WHERE t.seeded AND to_jsonb(t) @> $1', NEW.relation)
-        USING NEW.key;
+    FOR relation, row_key IN
+        SELECT r.relation, string_agg(DISTINCT format('%1$L, t.%1$I', k.name), ', ')
+        FROM removed AS r, jsonb_object_keys(r.key) AS k (name)
+        GROUP BY r.relation
+        -- Tables that others refer to come last.
+        ORDER BY (SELECT count(*) FROM pg_constraint AS c
+                  WHERE c.contype = 'f' AND c.confrelid = format('identity_resolve.%I', r.relation)::regclass)
+    LOOP
+        EXECUTE format('DELETE FROM identity_resolve.%I AS t USING removed AS r
+                        WHERE t.seeded AND r.relation = $1 AND r.key = jsonb_build_object(%s)', relation, row_key)
+            USING relation;
+    END LOOP;
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION identity_resolve.remove_seed() IS
-    'Trigger: deletes again, after a restore, a shipped configuration row that was deleted before the dump';
+    'Trigger: deletes again, in a restore, the shipped configuration rows that were deleted before the dump';
 
 -- pg_dump restores with an empty search_path.
-CREATE TRIGGER remove_seed AFTER INSERT ON identity_resolve.removed_seed
-    FOR EACH ROW WHEN (pg_catalog.current_setting('search_path') = '') EXECUTE FUNCTION identity_resolve.remove_seed();
+CREATE TRIGGER remove_seed AFTER INSERT ON identity_resolve.removed_seed REFERENCING NEW TABLE AS removed
+    FOR EACH STATEMENT WHEN (pg_catalog.current_setting('search_path') = '') EXECUTE FUNCTION identity_resolve.remove_seed();
 
 -- Identifier types ------------------------------------------------------------------------------
 
