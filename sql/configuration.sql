@@ -454,7 +454,8 @@ DECLARE
     key text;
 BEGIN
     FOR name, key IN VALUES ('identifier_type', 'name'), ('device_type', 'name'), ('channel', 'name'),
-        ('blocked_value', 'type, pattern'), ('identity_provider', 'issuer'), ('setting', 'one_row')
+        ('blocked_value', 'type, pattern'), ('identity_provider', 'issuer'), ('nickname', 'name, nickname'),
+        ('setting', 'one_row')
     LOOP
         EXECUTE format('CREATE TRIGGER keep_seeds BEFORE INSERT OR UPDATE ON identity_resolve.%I
             FOR EACH ROW EXECUTE FUNCTION identity_resolve.keep_seeds(%s)', name, key);

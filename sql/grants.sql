@@ -18,6 +18,7 @@ BEGIN
         ('identity_resolve.channel', 'WHERE NOT seeded'),
         ('identity_resolve.blocked_value', 'WHERE NOT seeded'),
         ('identity_resolve.identity_provider', 'WHERE NOT seeded'),
+        ('identity_resolve.nickname', 'WHERE NOT seeded'),
         ('identity_resolve.setting', 'WHERE NOT seeded'),
         ('identity_resolve.source', ''),
         ('identity_resolve.source_id_seq', ''),

@@ -18,7 +18,8 @@ use pgrx::prelude::*;
 ::pgrx::pg_module_magic!(name, version);
 
 extension_sql_file!("../sql/schema.sql", name = "schema", bootstrap);
-extension_sql_file!("../sql/configuration.sql", name = "configuration", requires = ["schema"]);
+extension_sql_file!("../sql/nickname.sql", name = "nickname", requires = ["schema"]);
+extension_sql_file!("../sql/configuration.sql", name = "configuration", requires = ["nickname"]);
 extension_sql_file!("../sql/graph.sql", name = "graph", requires = ["configuration"]);
 extension_sql_file!("../sql/functions.sql", name = "functions", requires = ["graph"]);
 extension_sql_file!("../sql/why.sql", name = "why", requires = ["functions"]);

@@ -16,12 +16,13 @@ const VIEWS: [&str; 9] = [
     "history",
     "reviews",
 ];
-const TABLES: [&str; 17] = [
+const TABLES: [&str; 18] = [
     "identifier_type",
     "device_type",
     "channel",
     "blocked_value",
     "identity_provider",
+    "nickname",
     "setting",
     "source",
     "separation",
@@ -131,6 +132,10 @@ const CONFIGURE: &str = "
     INSERT INTO identity_resolve.identity_provider (issuer, certified) VALUES ('https://forum.example.com', false);
     UPDATE identity_resolve.identity_provider SET certified = false WHERE issuer = 'https://appleid.apple.com';
     DELETE FROM identity_resolve.identity_provider WHERE issuer = 'https://accounts.google.com';
+    INSERT INTO identity_resolve.nickname (name, nickname) VALUES ('Célestine', 'Titine'), ('william', 'Gwilym');
+    UPDATE identity_resolve.nickname SET nickname = 'Wm' WHERE (name, nickname) = ('william', 'willy');
+    DELETE FROM identity_resolve.nickname WHERE name = 'robert';
+    INSERT INTO identity_resolve.nickname (name, nickname) VALUES ('robert', 'bob');
     UPDATE identity_resolve.setting SET region = 'BE', half_life = '60 days', expired_as_of = '2026-06-01 00:00+00'";
 
 /// A restored database answers what the dumped one did, and goes on from there.
@@ -232,7 +237,9 @@ fn everything_comes_back() {
 fn truncated_configuration_stays_truncated() {
     let cluster = Cluster::running();
     let database = Database::with_extension(&cluster, "truncated");
-    database.run("TRUNCATE identity_resolve.blocked_value, identity_resolve.identity_provider");
+    database.run(
+        "TRUNCATE identity_resolve.blocked_value, identity_resolve.identity_provider, identity_resolve.nickname",
+    );
     let dump =
         std::env::temp_dir().join(format!("identity_resolve_truncated_{}.sql", std::process::id()));
     let dump = dump.to_str().unwrap();
@@ -241,7 +248,8 @@ fn truncated_configuration_stays_truncated() {
     succeeds(restored.program("psql").args(["-o", "/dev/null", "-f", dump]));
     std::fs::remove_file(dump).unwrap();
     let query = "SELECT b.pattern FROM identity_resolve.blocked_value AS b
-                 UNION ALL SELECT p.issuer FROM identity_resolve.identity_provider AS p";
+                 UNION ALL SELECT p.issuer FROM identity_resolve.identity_provider AS p
+                 UNION ALL SELECT n.nickname FROM identity_resolve.nickname AS n";
     let left = State::of(&mut restored.connect(), query);
     assert!(left.is_empty(), "{left:?}");
 }

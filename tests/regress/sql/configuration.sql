@@ -24,6 +24,13 @@ SELECT type, pattern FROM blocked_value ORDER BY type NULLS FIRST, pattern;
 -- OpenID providers whose subjects are certain to be one person.
 SELECT issuer, certified FROM identity_provider ORDER BY issuer;
 
+-- Given names, and how else they are written: each pair once, in one direction.
+SELECT name, string_agg(nickname, ' ' ORDER BY nickname) AS nicknames FROM nickname
+WHERE name IN ('aleksandr', 'catherine', 'jose', 'philip', 'william', 'yuri') GROUP BY name ORDER BY name;
+SELECT count(*) > 4000 AS many, count(*) FILTER (WHERE nickname !~ '^[a-z]+$' OR name !~ '^[a-z]+$') AS unfolded,
+       count(*) FILTER (WHERE EXISTS (SELECT FROM nickname AS o WHERE o.name = n.nickname AND o.nickname = n.name)) AS twice
+FROM nickname AS n;
+
 -- And one row for what holds everywhere.
 SELECT half_life, region, rejections_kept, expired_as_of FROM setting;
 
@@ -119,6 +126,12 @@ DELETE FROM device_type WHERE name = 'tv';
 INSERT INTO device_type (name, sharing) VALUES ('tv', 'household');
 SELECT sharing, expires_after FROM device_type WHERE name = 'tv';
 
+-- A nickname may be written in any way.
+INSERT INTO nickname (name, nickname) VALUES ('María-José', 'Ma. José'), ('Łucja', 'ŁUCKA'), ('Александр', 'Саша'), ('Jürg', ' Jüri ')
+RETURNING *;
+UPDATE nickname SET nickname = 'Kätchen' WHERE nickname = 'kathe' AND name = 'katharina' RETURNING *;
+SELECT * FROM removed_seed WHERE relation = 'nickname';
+
 -- What cannot work is refused where it is written ---------------------------------------------------
 
 INSERT INTO identifier_type (name, role) VALUES ('E-mail', 'contact');
@@ -141,6 +154,10 @@ INSERT INTO blocked_value (type, pattern) VALUES ('email', '');
 INSERT INTO blocked_value (type, pattern) VALUES ('email', '(unclosed');
 INSERT INTO blocked_value (type, pattern) VALUES ('fax_number', '0+');
 INSERT INTO identity_provider (issuer, certified) VALUES ('https://id.example.com|x', true);
+INSERT INTO nickname (name, nickname) VALUES ('William', 'Bill');
+INSERT INTO nickname (name, nickname) VALUES ('Zoë', 'zoe');
+INSERT INTO nickname (name, nickname) VALUES ('William', '???');
+INSERT INTO nickname (name) VALUES ('William');
 UPDATE setting SET half_life = '0';
 UPDATE setting SET half_life = '-90 days';
 UPDATE setting SET region = 'France';
