@@ -39,6 +39,7 @@ BEGIN
         ('identity_resolve.change', ''),
         ('identity_resolve.change_number_seq', ''),
         ('identity_resolve.review', ''),
+        ('identity_resolve.model', ''),
         ('identity_resolve.review_review_seq', ''),
         ('identity_resolve.profile_change', '')
     LOOP

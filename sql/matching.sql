@@ -29,3 +29,77 @@ CREATE FUNCTION identity_resolve.token_similarity(a text, b text) RETURNS float8
     AS 'MODULE_PATHNAME', 'token_similarity_wrapper';
 COMMENT ON FUNCTION identity_resolve.token_similarity(text, text) IS
     'Words that two texts have in common ÷ all their words, 0 to 1: for addresses';
+
+-- Models ----------------------------------------------------------------------------------------
+
+CREATE FUNCTION identity_resolve.check_model(parameters jsonb) RETURNS boolean
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp COST 1000
+    AS 'MODULE_PATHNAME', 'check_model_wrapper';
+COMMENT ON FUNCTION identity_resolve.check_model(jsonb) IS
+    'True for the parameters of a model; an error that says what is wrong with them';
+
+CREATE TABLE identity_resolve.model (
+    name text PRIMARY KEY CHECK (name <> ''),
+    version int NOT NULL DEFAULT 1,
+    sources regclass[],
+    specification jsonb NOT NULL DEFAULT '{}',
+    parameters jsonb NOT NULL CHECK (identity_resolve.check_model(parameters)),
+    report jsonb,
+    trained_at timestamptz NOT NULL DEFAULT now(),
+    matched_at timestamptz,
+    match_report jsonb
+);
+COMMENT ON TABLE identity_resolve.model IS 'Models of matching, see train(); export one as JSON by selecting it, import one by inserting its parameters';
+COMMENT ON COLUMN identity_resolve.model.name IS 'How train(), match() and the others call it';
+COMMENT ON COLUMN identity_resolve.model.version IS 'How often it was trained';
+COMMENT ON COLUMN identity_resolve.model.sources IS 'The sources whose records it is about; null: all that have a key';
+COMMENT ON COLUMN identity_resolve.model.specification IS 'The options it was trained with';
+COMMENT ON COLUMN identity_resolve.model.parameters IS 'What was learned: fields, levels and their probabilities, blocking rules, thresholds';
+COMMENT ON COLUMN identity_resolve.model.report IS 'What training found, as train() returned it';
+COMMENT ON COLUMN identity_resolve.model.trained_at IS 'When it was trained';
+COMMENT ON COLUMN identity_resolve.model.matched_at IS 'When match() last applied it; null: not since it was trained';
+COMMENT ON COLUMN identity_resolve.model.match_report IS 'What match() compared and found then';
+
+CREATE FUNCTION identity_resolve.train(model text DEFAULT 'default', sources regclass[] DEFAULT NULL, options jsonb DEFAULT '{}') RETURNS jsonb
+    LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' SET timezone = 'UTC' SET intervalstyle = 'postgres' SET extra_float_digits = 1 SET row_security = off
+    AS 'MODULE_PATHNAME', 'train_wrapper';
+COMMENT ON FUNCTION identity_resolve.train(text, regclass[], jsonb) IS
+    'Learns a model from the records of sources (null: all with a key), chooses comparisons, blocking rules and thresholds, and stores it; returns what it found';
+
+CREATE PROCEDURE identity_resolve.match(model text DEFAULT 'default')
+    LANGUAGE c
+    AS 'MODULE_PATHNAME', 'match_records_wrapper';
+COMMENT ON PROCEDURE identity_resolve.match(text) IS
+    'Compares the records of a model''s sources: links those that are probably one person''s, in place of all it linked before, and puts doubtful pairs into reviews';
+
+CREATE FUNCTION identity_resolve.score(a jsonb, b jsonb, model text DEFAULT 'default') RETURNS float8
+    LANGUAGE c STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp COST 10000
+    AS 'MODULE_PATHNAME', 'score_wrapper';
+COMMENT ON FUNCTION identity_resolve.score(jsonb, jsonb, text) IS
+    'The probability, 0 to 1, that two records, each an object of traits, are one person''s';
+
+CREATE FUNCTION identity_resolve.explain(a jsonb, b jsonb, model text DEFAULT 'default') RETURNS jsonb
+    LANGUAGE c STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp COST 10000
+    AS 'MODULE_PATHNAME', 'explain_wrapper';
+COMMENT ON FUNCTION identity_resolve.explain(jsonb, jsonb, text) IS
+    'Why two records are one person''s or not: the prior, what each field adds to it, given those before it, in bits, and the sum';
+
+CREATE FUNCTION identity_resolve.explain_svg(a jsonb, b jsonb, model text DEFAULT 'default') RETURNS text
+    LANGUAGE c STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp COST 10000
+    AS 'MODULE_PATHNAME', 'explain_svg_wrapper';
+COMMENT ON FUNCTION identity_resolve.explain_svg(jsonb, jsonb, text) IS
+    'What explain() says as a picture, an SVG for any browser: a waterfall from the prior to the sum';
+
+CREATE FUNCTION identity_resolve.model_svg(model text DEFAULT 'default') RETURNS text
+    LANGUAGE c STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp COST 10000
+    AS 'MODULE_PATHNAME', 'model_svg_wrapper';
+COMMENT ON FUNCTION identity_resolve.model_svg(text) IS
+    'The match weights of a model as a picture, an SVG for any browser: for each level of each field how many bits it speaks for one person or against';
+
+CREATE FUNCTION identity_resolve.evaluate(truth regclass, model text DEFAULT 'default', OUT level text, OUT threshold float8, OUT "precision" float8,
+        OUT recall float8, OUT f1 float8, OUT found bigint, OUT correct bigint, OUT wanted bigint, OUT expected float8)
+    RETURNS SETOF record
+    LANGUAGE c STABLE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' SET timezone = 'UTC' SET intervalstyle = 'postgres' SET extra_float_digits = 1 SET row_security = off COST 1000000 ROWS 30
+    AS 'MODULE_PATHNAME', 'evaluate_wrapper';
+COMMENT ON FUNCTION identity_resolve.evaluate(regclass, text) IS
+    'How right a model is, held against a table of records and persons, or of pairs a and b of one person: pairs and clusters at thresholds, and for each tenth of the probabilities the share that is right';

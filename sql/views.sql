@@ -149,9 +149,10 @@ COMMENT ON COLUMN identity_resolve.rejections.seen_at IS 'When it was read';
 
 CREATE VIEW identity_resolve.progress AS
 SELECT r.pid,
-       (ARRAY['backfill', 'drain_queue', 'expire', 'rebuild', 'preview'])[r.work] AS operation,
+       (ARRAY['backfill', 'drain_queue', 'expire', 'rebuild', 'preview', 'train', 'match', 'evaluate'])[r.work] AS operation,
        NULLIF(r.source, 0)::regclass AS source,
-       (ARRAY['reading', 'loading', 'solving', 'writing', 'indexing', 'draining', 'expiring'])[r.phase] AS phase,
+       (ARRAY['reading', 'loading', 'solving', 'writing', 'indexing', 'draining', 'expiring',
+              'counting', 'sampling', 'learning', 'comparing', 'clustering'])[r.phase] AS phase,
        r.done,
        NULLIF(r.total, 0) AS total,
        -- When the index at hand was begun is not known.
@@ -165,8 +166,8 @@ COMMENT ON VIEW identity_resolve.progress IS 'Long work under way in this databa
 COMMENT ON COLUMN identity_resolve.progress.pid IS 'Server process that does it';
 COMMENT ON COLUMN identity_resolve.progress.operation IS 'What is being done';
 COMMENT ON COLUMN identity_resolve.progress.source IS 'The source at hand; null while the work is on the whole graph';
-COMMENT ON COLUMN identity_resolve.progress.phase IS 'reading rows, loading the stored graph, solving, writing what changed, indexing; draining the queue; expiring';
-COMMENT ON COLUMN identity_resolve.progress.done IS 'Rows done in this phase';
+COMMENT ON COLUMN identity_resolve.progress.phase IS 'reading rows, loading the stored graph, solving, writing what changed, indexing; draining the queue; expiring; counting and sampling candidate pairs, learning, comparing, clustering';
+COMMENT ON COLUMN identity_resolve.progress.done IS 'Rows done in this phase; while matching rules, records, blocks or pairs';
 COMMENT ON COLUMN identity_resolve.progress.total IS 'Rows to do in this phase: an estimate while reading; null where unknown';
 COMMENT ON COLUMN identity_resolve.progress.rate IS 'Rows a second in this phase; null while indexing';
 COMMENT ON COLUMN identity_resolve.progress.started_at IS 'When the work began';

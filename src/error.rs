@@ -140,6 +140,33 @@ pub enum Error {
     /// A later change builds on the one that should be undone.
     #[error("change {number} cannot be undone before change {later}")]
     BuiltOn { number: i64, later: i64 },
+    /// The specification of a model cannot be used.
+    #[error("invalid options")]
+    Options { cause: String },
+    /// The parameters of a model cannot be used.
+    #[error("invalid model")]
+    Model { cause: String },
+    /// A model does not exist.
+    #[error("unknown model \"{name}\"")]
+    UnknownModel { name: String, known: Vec<String> },
+    /// A field is not compared, or is no trait of any source.
+    #[error("unknown field \"{field}\"")]
+    UnknownField { field: String, known: Vec<String> },
+    /// No source has a key and a trait with at least two values.
+    #[error("there is nothing to match")]
+    NothingToMatch,
+    /// More fields than can be compared.
+    #[error("too many fields to compare")]
+    TooManyFields { found: usize, most: usize },
+    /// A source has no key, so that its rows are no records.
+    #[error("source \"{relation}\" has no key")]
+    NoKey { relation: String },
+    /// Records or pairs do not fit into the memory that matching may take.
+    #[error("out of memory for matching")]
+    MatchMemory { limit_mb: i32 },
+    /// A table does not say who is who.
+    #[error("\"{relation}\" does not say who is who")]
+    TruthShape { relation: String, columns: Vec<String> },
     /// Stored rows do not fit together.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -222,6 +249,17 @@ impl Error {
             Error::NoChange { .. } => "No operation has this number.".into(),
             Error::CannotUndo { why, .. } => why.clone(),
             Error::BuiltOn { later, .. } => format!("Change {later} builds on it."),
+            Error::Options { cause } | Error::Model { cause } => format!("{cause}."),
+            Error::UnknownModel { known, .. } if known.is_empty() => "There is no model yet.".into(),
+            Error::UnknownModel { known, .. } => format!("There are: {}.", known.join(", ")),
+            Error::UnknownField { known, .. } => format!("There are: {}.", known.join(", ")),
+            Error::NothingToMatch => {
+                "No source has both a key and a trait with different values.".into()
+            }
+            Error::TooManyFields { found, most } => format!("There are {found}, and may be {most}."),
+            Error::NoKey { .. } => "Its rows are events, not records of somebody.".into(),
+            Error::MatchMemory { limit_mb } => format!("It may take {limit_mb} MB."),
+            Error::TruthShape { columns, .. } => format!("Its columns are: {}.", columns.join(", ")),
             Error::Memory { limit_mb, needed_mb } => {
                 format!("It took {needed_mb} MB when it was stopped, and may take {limit_mb} MB.")
             }
@@ -291,6 +329,25 @@ impl Error {
             Error::Configuration { hint, .. } => (*hint).to_owned(),
             Error::Pattern(_) => {
                 "Write a regular expression for the whole canonical value, such as test.*@example\\.com.".into()
+            }
+            Error::Options { .. } => {
+                "SELECT identity_resolve.train(options => '{\"link_only\": true, \"match_threshold\": 0.9}');".into()
+            }
+            Error::Model { .. } => "Take parameters from a model that train() has made.".into(),
+            Error::UnknownModel { name, .. } => format!("SELECT identity_resolve.train('{name}');"),
+            Error::UnknownField { .. } => "Name one of these.".into(),
+            Error::NothingToMatch => {
+                "SELECT identity_resolve.add_source('schema.table', '{\"key\": \"id\", \"traits\": {\"last_name\": \"surname\"}}');".into()
+            }
+            Error::TooManyFields { .. } => {
+                "Leave some out: SELECT identity_resolve.train(options => '{\"fields\": {\"note\": null}}');".into()
+            }
+            Error::NoKey { .. } => "Attach it with \"key\" in its mapping, or name other sources.".into(),
+            Error::MatchMemory { limit_mb } => {
+                format!("SET identity_resolve.match_memory = '{}MB';", 2 * i64::from(*limit_mb))
+            }
+            Error::TruthShape { .. } => {
+                "It needs columns a and b (pairs of records of one person), or record and person.".into()
             }
             Error::Memory { needed_mb, .. } => {
                 format!("SET identity_resolve.graph_memory = '{}MB';", 2 * needed_mb)

@@ -27,7 +27,7 @@ mod settle;
 pub mod solver;
 pub mod stable_id;
 mod store;
-mod task;
+pub mod task;
 pub mod weight;
 
 pub use changes::Changes;

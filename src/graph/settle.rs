@@ -228,6 +228,7 @@ impl Graph {
             facts.last_with_person[i] = node.last_with_person;
         }
         let mirrored = self.mirrored(rules);
+        let supported = self.supported();
         let mut linked: Vec<bool> = self.nodes.iter().map(|node| node.extent != Extent::Whole).collect();
         let mut scratch = Vec::new();
         let links = std::mem::take(&mut self.links);
@@ -238,7 +239,9 @@ impl Graph {
             }
             let packed = self.bytes(link.evidence);
             let summary = evidence::summarise(packed, &rules.decay, None, &mut scratch)?;
-            if summary.is_none() && !link.asserted && link.probability.is_none() {
+            let ends_stand = || [link.a, link.b].iter().all(|&end| supported[end as usize]);
+            let matched = link.probability.is_some() && ends_stand();
+            if summary.is_none() && !link.asserted && !matched {
                 if link.stored {
                     facts.gone_links.push((link.a, link.b));
                 }
@@ -268,6 +271,20 @@ impl Graph {
             self.nodes[i].gone = alone.is_none() && !linked;
         }
         Ok(facts)
+    }
+
+    /// Which identifiers are there whatever a probability says: a record is no more when its row is
+    /// not.
+    fn supported(&self) -> Vec<bool> {
+        let alone = |node: &Node| {
+            node.role != Role::Record || node.extent != Extent::Whole || node.evidence.length > 0
+        };
+        let mut supported: Vec<bool> = self.nodes.iter().map(alone).collect();
+        for link in self.links.iter().filter(|link| link.asserted || link.evidence.length > 0) {
+            supported[link.a as usize] = true;
+            supported[link.b as usize] = true;
+        }
+        supported
     }
 
     /// Of pairs that are stored in both directions, which a change of priorities leaves behind until

@@ -212,6 +212,41 @@ impl Graph {
         }
     }
 
+    /// Says which pairs a probability makes one person's, in place of all that it did so far between
+    /// those of which `in_scope` says so: call it when all is loaded. Pairs that are not at hand are
+    /// left out.
+    pub fn replace_matches<'m>(
+        &mut self,
+        rules: &Rules,
+        in_scope: impl Fn(&str) -> bool,
+        matches: impl Iterator<Item = (&'m str, &'m str, f64)>,
+    ) {
+        let mut new: FxHashMap<(u32, u32), f64> = FxHashMap::default();
+        for (a, b, probability) in matches {
+            if let (Some(a), Some(b)) = (self.names.number(a), self.names.number(b)) {
+                new.insert((a.min(b), a.max(b)), probability);
+            }
+        }
+        for i in 0..self.links.len() {
+            let Link { a, b, probability: before, .. } = self.links[i];
+            let found = new.remove(&(a.min(b), a.max(b)));
+            let kept = || before.filter(|_| !in_scope(self.text(a)) || !in_scope(self.text(b)));
+            let probability = found.or_else(kept);
+            self.links[i].changed |= probability != before;
+            self.links[i].probability = probability;
+        }
+        let strength = |number: u32| (self.strength(rules, number), self.text(number));
+        let mut new: Vec<Link> = new
+            .into_iter()
+            .map(|((x, y), probability)| {
+                let pair = if strength(x) < strength(y) { (x, y) } else { (y, x) };
+                Link { probability: Some(probability), ..Link::new(pair) }
+            })
+            .collect();
+        new.sort_unstable_by_key(|link| (link.a, link.b));
+        self.links.extend(new);
+    }
+
     /// Lets an identifier count, for the ids of profiles, as if it were in the profile that it was in
     /// before a change that is now taken back.
     pub fn came_from(&mut self, text: String, profile: Uuid) {

@@ -1,3 +1,23 @@
 //! Heuristic matching: how alike what two records say is. Nothing here knows PostgreSQL.
 
+pub mod blocking;
+pub mod cluster;
+pub mod compare;
+pub mod evaluate;
+pub mod explain;
+pub mod find;
+pub mod frequency;
+pub mod kind;
+pub mod learn;
+pub mod model;
+pub mod nickname;
+pub mod options;
+pub mod pattern;
+pub mod records;
+pub mod sample;
 pub mod similarity;
+pub mod svg;
+pub mod text;
+pub mod train;
+pub mod value;
+pub mod watch;

@@ -127,6 +127,24 @@ pub fn damerau(a: &str, b: &str) -> usize {
     }
 }
 
+/// Damerau's distance if it is at most `most`.
+pub fn edits_at_most(a: &str, b: &str, most: usize) -> Option<usize> {
+    if a.is_ascii() && b.is_ascii() && a.len().abs_diff(b.len()) > most {
+        return None;
+    }
+    Some(damerau(a, b)).filter(|&edits| edits <= most)
+}
+
+/// What [`jaro_winkler`] of two texts can be at most, by their lengths.
+pub fn jaro_winkler_bound(a: &str, b: &str) -> f64 {
+    let (short, long) = (a.len().min(b.len()), a.len().max(b.len()));
+    if long == 0 || !a.is_ascii() || !b.is_ascii() {
+        return 1.0;
+    }
+    let jaro = (2.0 + short as f64 / long as f64) / 3.0;
+    jaro + 0.4 * (1.0 - jaro)
+}
+
 /// 1 less the share of the longer text's characters that must be edited.
 pub fn levenshtein_similarity(a: &str, b: &str) -> f64 {
     share_kept(a, b, levenshtein(a, b))

@@ -66,7 +66,7 @@ pub fn backfill(oid: Option<pg_sys::Oid>, procedure: &Procedure) -> Result<(), E
             graph.replace(Replaced { source: source.number, from });
         }
     }
-    settle(Kind::Backfill, graph, &configuration, procedure.may_commit())?;
+    settle(Kind::Backfill, graph, &configuration, None, procedure.may_commit())?;
     queue::remove(&queued);
     for (source, tally) in sources.iter().zip(&tallies) {
         record(source, tally);
@@ -83,7 +83,7 @@ pub fn retract(sources: &[Source]) -> Result<(), Error> {
     for source in sources {
         graph.replace(Replaced { source: source.number, from: Day::MIN });
     }
-    settle(Kind::Backfill, graph, &configuration, false)?;
+    settle(Kind::Backfill, graph, &configuration, None, false)?;
     progress::end();
     Ok(())
 }
@@ -94,16 +94,30 @@ pub fn rebuild(procedure: &Procedure) -> Result<(), Error> {
     transaction::lock_graph();
     steward::end_what_is_over()?;
     progress::begin(Work::Rebuild);
-    settle(Kind::Rebuild, Graph::default(), &*configuration::current()?, procedure.may_commit())?;
+    settle(Kind::Rebuild, Graph::default(), &*configuration::current()?, None, procedure.may_commit())?;
     progress::end();
     Ok(())
+}
+
+/// Pairs that a probability makes one person's.
+pub struct Matches {
+    /// What the identifiers begin with between which they replace all others.
+    pub scope: Vec<String>,
+    /// Canonical texts, and the probability.
+    pub pairs: Vec<(String, String, f64)>,
+}
+
+/// Lets pairs that a probability makes one person's take the place of those so far.
+pub fn replace_matches(matches: &Matches, procedure: &Procedure) -> Result<(), Error> {
+    let configuration = configuration::current()?;
+    settle(Kind::Match, Graph::default(), &configuration, Some(matches), procedure.may_commit())
 }
 
 /// What a rebuild would change; it changes nothing.
 pub fn preview() -> Result<Box<Changes>, Error> {
     let configuration = configuration::current()?;
     progress::begin(Work::Preview);
-    let changes = solve(Graph::default(), &configuration.rules, &configuration.words)?;
+    let changes = solve(Graph::default(), &configuration.rules, &configuration.words, None)?;
     progress::end();
     Ok(changes)
 }
@@ -114,6 +128,7 @@ fn settle(
     kind: Kind,
     graph: Graph,
     configuration: &Configuration,
+    matches: Option<&Matches>,
     ends_soon: bool,
 ) -> Result<(), Error> {
     transaction::lock_graph();
@@ -124,7 +139,7 @@ fn settle(
         true => Cow::Borrowed(rules),
         false => Cow::Owned(rules.as_of(&current.rules)),
     };
-    let changes = transaction::with_snapshot(|| solve(graph, rules, words))?;
+    let changes = transaction::with_snapshot(|| solve(graph, rules, words, matches))?;
     progress::phase(Phase::Writing, changes.count() as i64, 0);
     Operation::new(kind).log(&changes);
     spi::run(
@@ -137,13 +152,23 @@ fn settle(
 }
 
 /// Adds the stored graph, as the active snapshot shows it, to fresh counts, and decides.
-fn solve(mut graph: Graph, rules: &Rules, words: &Words) -> Result<Box<Changes>, Error> {
+fn solve(
+    mut graph: Graph,
+    rules: &Rules,
+    words: &Words,
+    matches: Option<&Matches>,
+) -> Result<Box<Changes>, Error> {
     let rows = load::estimated_rows("identifier") + load::estimated_rows("link");
     progress::phase(Phase::Loading, rows, 0);
     load::identifiers(&mut graph, rules, words)?;
     load::links(&mut graph, words)?;
     load::must_links(&mut graph, rules);
     load::separations(&mut graph);
+    if let Some(Matches { scope, pairs }) = matches {
+        let in_scope = |text: &str| scope.iter().any(|prefix| text.starts_with(prefix));
+        let pairs = pairs.iter().map(|(a, b, probability)| (&**a, &**b, *probability));
+        graph.replace_matches(rules, in_scope, pairs);
+    }
     load::check_memory(&graph)?;
     progress::phase(Phase::Solving, 0, 0);
     match graph.settle(rules, load::former, Uuid::now_v7, &mut transaction::check_for_cancel)? {

@@ -34,7 +34,11 @@ pub fn sqlstate(error: &Error) -> PgSqlErrorCode {
         Error::Time { .. } => ERRCODE_DATETIME_FIELD_OVERFLOW,
         Error::Pattern(_) => ERRCODE_INVALID_REGULAR_EXPRESSION,
         Error::TooMany { .. } | Error::TooLong { .. } => ERRCODE_PROGRAM_LIMIT_EXCEEDED,
-        Error::Memory { .. } => ERRCODE_OUT_OF_MEMORY,
+        Error::Memory { .. } | Error::MatchMemory { .. } => ERRCODE_OUT_OF_MEMORY,
+        Error::UnknownModel { .. } | Error::UnknownField { .. } => ERRCODE_UNDEFINED_OBJECT,
+        Error::NothingToMatch | Error::NoKey { .. } => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+        Error::TooManyFields { .. } => ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+        Error::TruthShape { .. } => ERRCODE_UNDEFINED_COLUMN,
         Error::Consumption { sqlstate, .. } => PgSqlErrorCode::from(*sqlstate),
         Error::Serialization => ERRCODE_T_R_SERIALIZATION_FAILURE,
         Error::NoReview { .. } | Error::NoChange { .. } => ERRCODE_UNDEFINED_OBJECT,
@@ -52,6 +56,8 @@ pub fn sqlstate(error: &Error) -> PgSqlErrorCode {
         | Error::Unlinkable { .. }
         | Error::Ended
         | Error::NoIdentifier { .. }
+        | Error::Options { .. }
+        | Error::Model { .. }
         | Error::Configuration { .. } => ERRCODE_INVALID_PARAMETER_VALUE,
     }
 }

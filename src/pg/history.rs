@@ -25,6 +25,8 @@ pub enum Kind {
     Backfill,
     /// Today's configuration was applied to what is stored.
     Rebuild,
+    /// Records were compared anew.
+    Match,
     /// A sweep as of a date.
     Expire,
     /// An operator said that two are one person's.
@@ -48,6 +50,7 @@ impl Kind {
             Kind::Observe => "observe",
             Kind::Backfill => "backfill",
             Kind::Rebuild => "rebuild",
+            Kind::Match => "match",
             Kind::Expire => "expire",
             Kind::Link => "link",
             Kind::Unlink => "unlink",
@@ -61,7 +64,7 @@ impl Kind {
     /// Whether what it does to each profile is a change of its own, as evidence brings together what
     /// has nothing to do with each other.
     fn is_evidence(self) -> bool {
-        matches!(self, Kind::Observe | Kind::Backfill)
+        matches!(self, Kind::Observe | Kind::Backfill | Kind::Match)
     }
 }
 

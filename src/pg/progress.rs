@@ -28,6 +28,12 @@ pub enum Work {
     Rebuild = 4,
     /// What a rebuild would change is worked out.
     Preview = 5,
+    /// A model is learned.
+    Train = 6,
+    /// Records are compared.
+    Match = 7,
+    /// What a model finds is held against the truth.
+    Evaluate = 8,
 }
 
 /// A stage of it. The view knows them by number.
@@ -41,6 +47,12 @@ pub enum Phase {
     // 5 is what PostgreSQL itself reports while it builds indexes.
     Draining = 6,
     Expiring = 7,
+    /// Pairs that blocking rules make are counted.
+    Counting = 8,
+    Sampling = 9,
+    Learning = 10,
+    Comparing = 11,
+    Clustering = 12,
 }
 
 /// A report under way.
@@ -90,6 +102,13 @@ pub fn advance(rows: i64) {
     report.done += rows;
     report.total = if report.total > 0 { report.total.max(report.done) } else { 0 };
     REPORT.set(report);
+    publish();
+}
+
+/// Says how many rows are done.
+pub fn reach(done: i64) {
+    let report = REPORT.get();
+    REPORT.set(Report { done, ..report });
     publish();
 }
 

@@ -5,6 +5,8 @@ use std::ffi::CString;
 use std::time::Duration;
 
 static GRAPH_MEMORY: GucSetting<i32> = GucSetting::<i32>::new(4096);
+static MATCH_MEMORY: GucSetting<i32> = GucSetting::<i32>::new(2048);
+static THREADS: GucSetting<i32> = GucSetting::<i32>::new(0);
 static QUEUE_BATCH: GucSetting<i32> = GucSetting::<i32>::new(10_000);
 static NOTIFY_CHANNEL: GucSetting<Option<CString>> =
     GucSetting::<Option<CString>>::new(Some(c"identity_resolve"));
@@ -21,6 +23,26 @@ pub fn define() {
         i32::MAX / 1024,
         GucContext::Userset,
         GucFlags::UNIT_MB,
+    );
+    GucRegistry::define_int_guc(
+        c"identity_resolve.match_memory",
+        c"Memory that matching may take for records and for the pairs it finds.",
+        c"What needs more ends with an error and changes nothing. About 300 MB for each million records of ten fields.",
+        &MATCH_MEMORY,
+        16,
+        i32::MAX / 1024,
+        GucContext::Userset,
+        GucFlags::UNIT_MB,
+    );
+    GucRegistry::define_int_guc(
+        c"identity_resolve.threads",
+        c"Threads that compare records.",
+        c"0 is one for each core. The result is the same with any number.",
+        &THREADS,
+        0,
+        1024,
+        GucContext::Userset,
+        GucFlags::default(),
     );
     GucRegistry::define_int_guc(
         c"identity_resolve.queue_batch",
@@ -65,6 +87,16 @@ pub fn queue_batch() -> usize {
 /// Megabytes that a graph may take.
 pub fn graph_memory_mb() -> i32 {
     GRAPH_MEMORY.get()
+}
+
+/// Megabytes that matching may take.
+pub fn match_memory_mb() -> i32 {
+    MATCH_MEMORY.get()
+}
+
+/// Threads that compare records; 0 is one for each core.
+pub fn threads() -> usize {
+    THREADS.get() as usize
 }
 
 /// See `identity_resolve.checkpoint_interval`.

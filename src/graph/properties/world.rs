@@ -290,6 +290,8 @@ fn say(rules: &Rules, x: String, y: String, what: usize) -> Option<Fact> {
     };
     Some(match what {
         0..2 => Fact::Asserted(pair),
+        // A probability about a record goes with its row, and does not come back with it.
+        2..5 if [&pair.0, &pair.1].iter().any(|end| end.starts_with("record:")) => return None,
         2..5 => Fact::Matched(pair, [0.8, 0.9, 0.9][what - 2]),
         _ => Fact::Separated(pair),
     })

@@ -1,0 +1,211 @@
+//! Which pairs of records are compared: those that agree in all keys of a rule.
+
+use super::kind::Kind;
+use super::records::Records;
+use super::sample::mix;
+use super::text::{skeleton, soundex};
+use super::watch::{Stopped, Watch};
+use serde::{Deserialize, Serialize};
+
+/// What is taken of a value as a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Transform {
+    Exact,
+    /// The first so many characters.
+    Prefix(u8),
+    /// The last so many characters.
+    Suffix(u8),
+    Soundex,
+    /// How a name sounds, by [`skeleton`].
+    Sound,
+    /// Of a date.
+    Year,
+    /// Month and day of a date, in either order.
+    MonthDay,
+    /// An e-mail address without its domain.
+    User,
+    /// The word that comes first by the alphabet, of those with more than two letters.
+    FirstWord,
+    /// The word that comes last by the alphabet.
+    LastWord,
+    Digits,
+}
+
+impl Transform {
+    /// The key of a value; `None` if it has none.
+    pub fn of(self, value: &str) -> Option<String> {
+        let key = match self {
+            Transform::Exact => value.to_owned(),
+            Transform::Prefix(length) => value.chars().take(length.into()).collect(),
+            Transform::Suffix(length) => {
+                let start = value.char_indices().rev().nth(usize::from(length).saturating_sub(1))?.0;
+                value[start..].to_owned()
+            }
+            Transform::Soundex => soundex(value),
+            Transform::Sound => skeleton(value),
+            Transform::Year => value.get(..4)?.to_owned(),
+            Transform::MonthDay => {
+                let (month, day) = (value.get(4..6)?, value.get(6..8)?);
+                if month < day { format!("{month}{day}") } else { format!("{day}{month}") }
+            }
+            Transform::User => value.split('@').next()?.to_owned(),
+            Transform::FirstWord => value.split(' ').filter(|word| word.len() > 2).min()?.to_owned(),
+            Transform::LastWord => value.split(' ').filter(|word| word.len() > 2).max()?.to_owned(),
+            Transform::Digits => value.chars().filter(char::is_ascii_digit).collect(),
+        };
+        (!key.is_empty()).then_some(key)
+    }
+
+    /// The transforms that make sense for a kind.
+    fn of_kind(kind: Kind) -> &'static [Transform] {
+        use Transform::*;
+        match kind {
+            Kind::GivenName => &[Exact, Prefix(3), Sound],
+            Kind::FamilyName => &[Exact, Prefix(3), Sound],
+            Kind::FullName => &[Exact, FirstWord, LastWord, Prefix(4)],
+            Kind::Date => &[Exact, Year, MonthDay],
+            Kind::Email => &[Exact, User, Prefix(4)],
+            Kind::Phone => &[Exact, Prefix(5), Suffix(4)],
+            Kind::Id => &[Exact, Prefix(4), Suffix(4)],
+            Kind::PostalCode => &[Exact],
+            Kind::Text => &[Exact, Prefix(5), FirstWord],
+            Kind::Gender | Kind::Category | Kind::Number | Kind::Set => &[Exact],
+            Kind::Location => &[],
+        }
+    }
+}
+
+/// A part of a rule: two records agree in it if the transform of this field is equal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Key {
+    pub field: usize,
+    pub transform: Transform,
+}
+
+/// Keys of all values of some records.
+pub struct Keys {
+    pub keys: Vec<Key>,
+    /// For each key a number for what it is of each code of its field; 0 is none. It comes from the
+    /// text alone, so that nothing depends on the order of records.
+    numbers: Vec<Vec<u32>>,
+}
+
+/// Keys there can be.
+const MOST_KEYS: usize = 64;
+
+impl Keys {
+    pub fn new(records: &Records, keys: Vec<Key>) -> Self {
+        let numbers = keys.iter().map(|key| numbers(records, *key)).collect();
+        Keys { keys, numbers }
+    }
+
+    /// All keys that make sense.
+    pub fn all(records: &Records) -> Self {
+        let keys = records.fields.iter().enumerate().flat_map(|(field, of)| {
+            let transforms = Transform::of_kind(of.spec.comparison.kind);
+            transforms.iter().map(move |&transform| Key { field, transform })
+        });
+        Self::new(records, keys.take(MOST_KEYS).collect())
+    }
+
+    /// The keys in which two rows agree, as bits.
+    pub fn agree(&self, records: &Records, a: &[u32], b: &[u32]) -> u64 {
+        let mut agree = 0;
+        for (key, (Key { field, .. }, numbers)) in self.keys.iter().zip(&self.numbers).enumerate() {
+            let (a, b) = (records.codes_of(*field, a), records.codes_of(*field, b));
+            let same = |x: u32, y: u32| {
+                let number = numbers[x as usize];
+                number > 0 && number == numbers[y as usize]
+            };
+            agree |= u64::from(a.iter().any(|&x| b.iter().any(|&y| same(x, y)))) << key;
+        }
+        agree
+    }
+
+    /// Calls `each` with a number for every block of a rule to which a row belongs: one if no field
+    /// has several values.
+    pub fn each_block(&self, records: &Records, rule: Rule, row: &[u32], mut each: impl FnMut(u64)) {
+        self.add_key(records, rule.0, row, SEED, &mut each);
+    }
+
+    fn add_key(
+        &self,
+        records: &Records,
+        rest: u64,
+        row: &[u32],
+        block: u64,
+        each: &mut impl FnMut(u64),
+    ) {
+        if rest == 0 {
+            return each(block);
+        }
+        let key = rest.trailing_zeros() as usize;
+        let codes = records.codes_of(self.keys[key].field, row);
+        for (n, &code) in codes.iter().enumerate() {
+            let number = self.numbers[key][code as usize];
+            if number > 0 && !codes[..n].iter().any(|&other| self.numbers[key][other as usize] == number)
+            {
+                self.add_key(records, rest & (rest - 1), row, mix(block ^ u64::from(number)), each);
+            }
+        }
+    }
+
+    /// The keys of a rule.
+    pub fn of(&self, rule: Rule) -> Vec<Key> {
+        (0..self.keys.len()).filter(|key| rule.0 >> key & 1 == 1).map(|key| self.keys[key]).collect()
+    }
+}
+
+/// Where numbers of blocks begin.
+const SEED: u64 = 0x5eed;
+
+/// A number for what a key is of each value.
+fn numbers(records: &Records, Key { field, transform }: Key) -> Vec<u32> {
+    let number = |value: &str| {
+        transform.of(value).map_or(0, |key| {
+            let hash = key.bytes().fold(SEED, |hash, byte| mix(hash ^ u64::from(byte)));
+            ((hash >> 32) as u32).max(1)
+        })
+    };
+    records.dictionary(field).values().map(number).collect()
+}
+
+/// Keys that two records must agree in, as bits. Without any, all pairs are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Rule(pub u64);
+
+impl Rule {
+    pub fn holds(self, agree: u64) -> bool {
+        agree & self.0 == self.0
+    }
+}
+
+/// Records of a share of a rule's blocks, 1 of `one_of`, block by block.
+pub fn blocks(
+    records: &Records,
+    keys: &Keys,
+    rule: Rule,
+    one_of: u64,
+    watch: &Watch,
+) -> Result<Vec<(u64, u32)>, Stopped> {
+    let mut blocks: Vec<(u64, u32)> = Vec::new();
+    for record in 0..records.len() as u32 {
+        if record % 4096 == 0 {
+            watch.go_on()?;
+        }
+        keys.each_block(records, rule, records.row(record), |block| {
+            if mix(block).is_multiple_of(one_of) {
+                blocks.push((block, record));
+            }
+        });
+    }
+    blocks.sort_unstable();
+    Ok(blocks)
+}
+
+/// How many pairs the blocks make.
+pub fn pairs(blocks: &[(u64, u32)]) -> f64 {
+    let pairs = |records: f64| records * (records - 1.0) / 2.0;
+    blocks.chunk_by(|a, b| a.0 == b.0).map(|block| pairs(block.len() as f64)).sum()
+}

@@ -1,0 +1,88 @@
+//! From pairs to people.
+//!
+//! Pairs are taken from the most probable down. Two groups come together if their records, each of one
+//! with each of the other, look like one person's on average (average linkage: Sokal and Michener,
+//! University of Kansas Science Bulletin 38, 1958): a chain of chance likenesses joins no two groups
+//! that are at odds.
+
+use super::find::Edge;
+use super::model::Scorer;
+use super::pattern::{Comparer, MOST_FIELDS};
+use super::watch::{Phase, Stopped, Watch};
+use std::cmp::Ordering;
+
+/// How much one pair of records counts at most, for or against.
+const MOST: f64 = 10.0;
+
+/// How far below even odds two groups may be on average.
+const LEAST: f64 = -3.0;
+
+/// Pairs of records of two groups that are looked at.
+const LOOKED_AT: usize = 400;
+
+/// For each edge in order whether it joins, or stays inside a group: those that do connect exactly the
+/// groups.
+pub fn cluster(
+    comparer: &Comparer,
+    scorer: &Scorer,
+    edges: &[Edge],
+    watch: &Watch,
+) -> Result<Vec<bool>, Stopped> {
+    let records = comparer.records;
+    watch.begin(Phase::Clustering, edges.len() as u64);
+    let mut order: Vec<u32> = (0..edges.len() as u32).collect();
+    let of = |n: &u32| edges[*n as usize];
+    order.sort_by(|x, y| {
+        let (x, y) = (of(x), of(y));
+        y.log_odds.partial_cmp(&x.log_odds).unwrap_or(Ordering::Equal).then((x.a, x.b).cmp(&(y.a, y.b)))
+    });
+    let mut group: Vec<u32> = (0..records.len() as u32).collect();
+    let mut members: Vec<Vec<u32>> = Vec::new();
+    members.resize_with(records.len(), Vec::new);
+    let mut joined = vec![false; edges.len()];
+    for n in order {
+        watch.advance(1)?;
+        let Edge { a, b, .. } = edges[n as usize];
+        let (one, other) = (group[a as usize], group[b as usize]);
+        joined[n as usize] = one == other || {
+            let (of_one, of_other) = (of_group(&members, one), of_group(&members, other));
+            average(comparer, scorer, &of_one, &of_other) >= LEAST && {
+                let (into, from, mut all, moved) = if of_one.len() >= of_other.len() {
+                    (one, other, of_one, of_other)
+                } else {
+                    (other, one, of_other, of_one)
+                };
+                moved.iter().for_each(|&record| group[record as usize] = into);
+                all.extend(moved);
+                members[into as usize] = all;
+                members[from as usize] = Vec::new();
+                true
+            }
+        };
+    }
+    Ok(joined)
+}
+
+fn of_group(members: &[Vec<u32>], group: u32) -> Vec<u32> {
+    match &members[group as usize][..] {
+        [] => vec![group],
+        members => members.to_vec(),
+    }
+}
+
+/// The average logarithm of the odds of records of two groups.
+fn average(comparer: &Comparer, scorer: &Scorer, one: &[u32], other: &[u32]) -> f64 {
+    let records = comparer.records;
+    let mut equal = [0.0; MOST_FIELDS];
+    let step = (one.len() * other.len()).div_ceil(LOOKED_AT);
+    let (mut sum, mut count) = (0.0, 0);
+    for n in (0..one.len() * other.len()).step_by(step) {
+        let (a, b) = (one[n / other.len()], other[n % other.len()]);
+        if records.comparable(a, b) {
+            let pattern = comparer.compare(records.row(a), records.row(b), &mut equal);
+            sum += scorer.log_odds(pattern, &equal).clamp(-MOST, MOST);
+            count += 1;
+        }
+    }
+    if count == 0 { LEAST } else { sum / f64::from(count) }
+}

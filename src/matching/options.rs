@@ -1,0 +1,160 @@
+//! What can be asked of a training: the specification of a model.
+
+use super::compare::{Comparison, MOST_LEVELS, Measure, Similarity};
+use super::kind::Kind;
+use super::model::KeyModel;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The specification of a model, as JSON; what is left out is chosen from the data.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Options {
+    /// Whether records of one source are never compared with each other.
+    pub link_only: bool,
+    /// Where random choices begin.
+    pub seed: u64,
+    /// How fields are compared; null leaves one out.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub fields: BTreeMap<String, Option<FieldOption>>,
+    /// Which pairs are compared: those that agree in all keys of one of the rules.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub blocking: Option<Vec<Vec<KeyModel>>>,
+    /// The probability that two records taken at random are one person's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prior: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub match_threshold: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub review_threshold: Option<f64>,
+    /// The most candidate pairs that the rules may make.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_pairs: Option<u64>,
+}
+
+/// A kind, or a similarity with levels of one's own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged, try_from = "serde_json::Value")]
+pub enum FieldOption {
+    Kind(Kind),
+    Own(OwnComparison),
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OwnComparison {
+    #[serde(default)]
+    pub kind: Option<Kind>,
+    pub similarity: Similarity,
+    /// The least similarity of each level between different and equal, the highest first.
+    #[serde(default)]
+    pub levels: Vec<f64>,
+}
+
+impl TryFrom<serde_json::Value> for FieldOption {
+    type Error = serde_json::Error;
+
+    fn try_from(json: serde_json::Value) -> serde_json::Result<Self> {
+        match json {
+            json @ serde_json::Value::String(_) => serde_json::from_value(json).map(FieldOption::Kind),
+            json => serde_json::from_value(json).map(FieldOption::Own),
+        }
+    }
+}
+
+impl FieldOption {
+    fn comparison(&self, name: &str) -> Comparison {
+        match self {
+            FieldOption::Kind(kind) => Comparison::of(*kind),
+            FieldOption::Own(own) => Comparison {
+                kind: own.kind.or_else(|| Kind::of_trait(name)).unwrap_or(Kind::Text),
+                by: Some(Measure { similarity: own.similarity, levels: own.levels.clone() }),
+            },
+        }
+    }
+}
+
+impl Options {
+    /// Reads a specification; the error says what is wrong with it.
+    pub fn parse(json: &str) -> Result<Self, String> {
+        // A struct would also be read from an array of its fields' values.
+        serde_json::from_str::<serde_json::Map<_, _>>(json).map_err(|cause| cause.to_string())?;
+        let options: Options = serde_json::from_str(json).map_err(|cause| cause.to_string())?;
+        options.check()?;
+        Ok(options)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let within = |name: &str, value: Option<f64>| match value {
+            Some(value) if !(value > 0.0 && value < 1.0) => {
+                Err(format!("{name} is between 0 and 1, not {value}"))
+            }
+            _ => Ok(()),
+        };
+        within("prior", self.prior)?;
+        within("match_threshold", self.match_threshold)?;
+        within("review_threshold", self.review_threshold)?;
+        if self
+            .match_threshold
+            .zip(self.review_threshold)
+            .is_some_and(|(matched, review)| review > matched)
+        {
+            return Err("review_threshold is not above match_threshold".into());
+        }
+        if self
+            .blocking
+            .as_ref()
+            .is_some_and(|rules| rules.is_empty() || rules.iter().any(Vec::is_empty))
+        {
+            return Err("blocking is a list of rules, each a list of fields".into());
+        }
+        for (name, field) in &self.fields {
+            let Some(FieldOption::Own(own)) = field else { continue };
+            let falling = own.levels.windows(2).all(|pair| pair[0] > pair[1]);
+            let inside = own.levels.iter().all(|&level| level > 0.0 && level <= 1.0);
+            if !falling || !inside || own.levels.len() > MOST_LEVELS {
+                return Err(format!(
+                    "levels of \"{name}\" are up to {MOST_LEVELS} numbers between 0 and 1, the highest first"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// How fields are compared; `None` leaves one out.
+    pub fn comparisons(&self) -> BTreeMap<String, Option<Comparison>> {
+        self.fields
+            .iter()
+            .map(|(name, field)| (name.clone(), field.as_ref().map(|field| field.comparison(name))))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_is_right_and_says_what_is_wrong() {
+        for good in [
+            "{}",
+            r#"{"link_only": true, "fields": {"age": "number", "note": null}}"#,
+            r#"{"fields": {"last_name": {"similarity": "jaro_winkler", "levels": [0.92, 0.8]}}}"#,
+            r#"{"blocking": [["email"], ["last_name", {"birth_date": "year"}], [{"city": {"prefix": 3}}]]}"#,
+            r#"{"match_threshold": 0.9, "review_threshold": 0.2}"#,
+        ] {
+            assert!(Options::parse(good).is_ok(), "{good}");
+        }
+        for (bad, says) in [
+            (r#"{"treshold": 0.9}"#, "unknown field `treshold`"),
+            (r#"{"match_threshold": 1.5}"#, "match_threshold is between 0 and 1"),
+            (r#"{"match_threshold": 0.5, "review_threshold": 0.9}"#, "not above"),
+            (r#"{"fields": {"a": {"similarity": "jaro", "levels": [0.8, 0.9]}}}"#, "the highest first"),
+            (r#"{"blocking": []}"#, "list of rules"),
+            ("[]", "invalid type"),
+        ] {
+            let found = Options::parse(bad).unwrap_err();
+            assert!(found.contains(says), "{bad}: {found}");
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! How alike two records are, in one number: four bits for each field.
+
+use super::compare::{Level, MISSING};
+use super::frequency::{CLASSES, Frequencies, class};
+use super::records::Records;
+
+/// A cell for each field, the first in the lowest bits.
+pub type Pattern = u64;
+
+/// A level, where equal values are told apart by how common they are: 0 is missing.
+pub type Cell = usize;
+
+/// Cells there can be.
+pub const CELLS: usize = 16;
+
+/// Fields there can be.
+pub const MOST_FIELDS: usize = 16;
+
+pub fn cell(pattern: Pattern, field: usize) -> Cell {
+    (pattern >> (4 * field) & 15) as Cell
+}
+
+/// The cells of a field's levels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cells {
+    /// The level of equal values.
+    pub top: Level,
+    /// Whether equal values are told apart: not where there are few of them.
+    classed: bool,
+}
+
+impl Cells {
+    pub fn new(top: Level) -> Self {
+        Cells { top, classed: top > 2 }
+    }
+
+    /// All but that of a missing value.
+    pub fn all(self) -> std::ops::Range<Cell> {
+        1..usize::from(self.top) + if self.classed { CLASSES } else { 1 }
+    }
+
+    pub fn of(self, level: Level, frequency: f64) -> Cell {
+        usize::from(level) + if self.classed && level == self.top { class(frequency) } else { 0 }
+    }
+
+    pub fn level(self, cell: Cell) -> Level {
+        (cell as Level).min(self.top)
+    }
+
+    /// Whether two values are as good as equal.
+    pub fn agree(self, cell: Cell) -> bool {
+        cell != usize::from(MISSING) && cell + usize::from(self.classed) >= usize::from(self.top)
+    }
+
+    /// The class of frequency that a cell is about.
+    pub fn class(self, cell: Cell) -> Option<usize> {
+        (self.classed && cell >= usize::from(self.top)).then(|| cell - usize::from(self.top))
+    }
+}
+
+/// Makes patterns of pairs of records.
+pub struct Comparer<'r> {
+    pub records: &'r Records,
+    pub cells: Vec<Cells>,
+    /// By field and code.
+    frequencies: Vec<Vec<f32>>,
+}
+
+impl<'r> Comparer<'r> {
+    pub fn new(records: &'r Records, frequencies: &[Frequencies]) -> Self {
+        let by_code = |(field, frequencies): (usize, &Frequencies)| {
+            records.dictionary(field).values().map(|value| frequencies.of(value) as f32).collect()
+        };
+        Comparer {
+            records,
+            cells: records.fields.iter().map(|field| Cells::new(field.spec.comparison.top())).collect(),
+            frequencies: frequencies.iter().enumerate().map(by_code).collect(),
+        }
+    }
+
+    /// The pattern of two rows; `equal` gets the frequency of each field's value where it is equal.
+    pub fn compare(&self, a: &[u32], b: &[u32], equal: &mut [f64; MOST_FIELDS]) -> Pattern {
+        let mut levels = [(MISSING, 0); MOST_FIELDS];
+        let levels = &mut levels[..self.cells.len()];
+        self.records.compare(a, b, levels);
+        let mut pattern = 0;
+        for (field, &(level, code)) in levels.iter().enumerate() {
+            let cells = self.cells[field];
+            if level == cells.top {
+                equal[field] = f64::from(self.frequencies[field][code as usize]);
+            }
+            pattern |= (cells.of(level, equal[field]) as Pattern) << (4 * field);
+        }
+        pattern
+    }
+}

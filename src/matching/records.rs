@@ -1,0 +1,295 @@
+//! Records in memory: every value once in a dictionary, every record a row of codes.
+
+use super::compare::{CROSSED, Comparison, Level, MISSING, NICKNAME};
+use super::frequency::{CLASSES, Frequencies, class};
+use super::kind::Kind;
+use super::nickname::Nicknames;
+use super::value;
+use rustc_hash::FxHashMap;
+use std::mem::size_of;
+use std::ops::Range;
+
+/// What is compared of records.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FieldSpec {
+    pub name: String,
+    pub comparison: Comparison,
+    /// Whether dates such as 01/02/2000 have the day first.
+    pub day_first: bool,
+    /// How many values a record can have.
+    pub slots: usize,
+}
+
+/// A field of [`Records`].
+pub struct Field {
+    pub spec: FieldSpec,
+    /// The places of its values in a row.
+    columns: Range<usize>,
+    /// Of what dictionary its codes are: names share one, as they may stand in each other's place.
+    dictionary: usize,
+    /// How often each value of the dictionary stands in this field, by code.
+    counts: Vec<u32>,
+    /// Values in all records.
+    filled: u32,
+}
+
+/// Distinct values; the code of one is its place, 0 is none.
+pub struct Dictionary {
+    codes: FxHashMap<Box<str>, u32>,
+    values: Vec<Box<str>>,
+    bytes: usize,
+}
+
+impl Dictionary {
+    fn new() -> Self {
+        Dictionary { codes: FxHashMap::default(), values: vec!["".into()], bytes: 0 }
+    }
+
+    fn code(&mut self, value: &str) -> u32 {
+        if let Some(&code) = self.codes.get(value) {
+            return code;
+        }
+        let code = self.values.len() as u32;
+        self.codes.insert(value.into(), code);
+        self.values.push(value.into());
+        self.bytes += 2 * (value.len() + size_of::<Box<str>>()) + 16;
+        code
+    }
+
+    pub fn value(&self, code: u32) -> &str {
+        &self.values[code as usize]
+    }
+
+    /// All values by code, the empty one of 0 first.
+    pub fn values(&self) -> impl Iterator<Item = &str> {
+        self.values.iter().map(|value| &**value)
+    }
+}
+
+/// Records that may be about the same people.
+pub struct Records {
+    pub fields: Vec<Field>,
+    dictionaries: Vec<Dictionary>,
+    /// Row by row, the codes of all fields' values.
+    codes: Vec<u32>,
+    width: usize,
+    /// What each record is of, such as a source: in link-only matching two of one are not compared.
+    sides: Vec<u16>,
+    link_only: bool,
+    nicknames: Nicknames,
+    /// Places of given and family name, which may be crossed.
+    crossable: Option<(usize, usize)>,
+}
+
+impl Records {
+    /// No records yet.
+    pub fn new(specs: &[FieldSpec], link_only: bool, nicknames: Nicknames) -> Self {
+        let mut dictionaries = Vec::new();
+        let mut names = None;
+        let mut width = 0;
+        let fields: Vec<Field> = specs
+            .iter()
+            .map(|spec| {
+                let mut fresh = || {
+                    dictionaries.push(Dictionary::new());
+                    dictionaries.len() - 1
+                };
+                let dictionary = match spec.comparison.kind {
+                    Kind::GivenName | Kind::FamilyName => *names.get_or_insert_with(fresh),
+                    _ => fresh(),
+                };
+                let columns = width..width + spec.slots;
+                width = columns.end;
+                Field { spec: spec.clone(), columns, dictionary, counts: Vec::new(), filled: 0 }
+            })
+            .collect();
+        let place =
+            |kind| fields.iter().position(|field: &Field| field.spec.comparison.is_standard(kind));
+        let crossable = place(Kind::GivenName).zip(place(Kind::FamilyName));
+        Records {
+            fields,
+            dictionaries,
+            codes: Vec::new(),
+            width,
+            sides: Vec::new(),
+            link_only,
+            nicknames,
+            crossable,
+        }
+    }
+
+    /// Adds a record: for each slot of each field its value as it is written, empty if it has none.
+    pub fn push<'v>(&mut self, values: impl Iterator<Item = &'v str>, side: u16) {
+        let mut values = values;
+        for field in &mut self.fields {
+            for _ in field.columns.clone() {
+                let raw = values.next().unwrap_or_default();
+                let value = value::canonical(field.spec.comparison.kind, raw, field.spec.day_first);
+                let code = value.map_or(0, |value| self.dictionaries[field.dictionary].code(&value));
+                self.codes.push(code);
+                if code > 0 {
+                    if field.counts.len() <= code as usize {
+                        field.counts.resize((code as usize + 1).next_power_of_two(), 0);
+                    }
+                    field.counts[code as usize] += 1;
+                    field.filled += 1;
+                }
+            }
+        }
+        self.sides.push(side);
+    }
+
+    /// Puts the records into another order: `order` has the places they stand at now.
+    pub fn reorder(&mut self, order: &[u32]) {
+        self.codes = order.iter().flat_map(|&record| self.row(record).iter().copied()).collect();
+        self.sides = order.iter().map(|&record| self.sides[record as usize]).collect();
+    }
+
+    pub fn len(&self) -> usize {
+        self.sides.len()
+    }
+
+    /// Given and family name, which may stand in each other's place.
+    pub fn crossable(&self) -> Option<(usize, usize)> {
+        self.crossable
+    }
+
+    pub fn link_only(&self) -> bool {
+        self.link_only
+    }
+
+    pub fn side(&self, record: u32) -> u16 {
+        self.sides[record as usize]
+    }
+
+    /// About how much memory they take, in bytes.
+    pub fn bytes(&self) -> usize {
+        let dictionaries: usize = self.dictionaries.iter().map(|dictionary| dictionary.bytes).sum();
+        let counts: usize = self.fields.iter().map(|field| field.counts.len()).sum();
+        dictionaries + 4 * (self.codes.len() + counts) + 2 * self.sides.len()
+    }
+
+    pub fn row(&self, record: u32) -> &[u32] {
+        &self.codes[record as usize * self.width..][..self.width]
+    }
+
+    /// The codes of a field's values in a row.
+    pub fn codes_of<'r>(&self, field: usize, row: &'r [u32]) -> &'r [u32] {
+        &row[self.fields[field].columns.clone()]
+    }
+
+    pub fn dictionary(&self, field: usize) -> &Dictionary {
+        &self.dictionaries[self.fields[field].dictionary]
+    }
+
+    /// A record's value of a field; of several the first.
+    pub fn value(&self, field: usize, record: u32) -> Option<&str> {
+        let code = self.codes_of(field, self.row(record)).iter().find(|&&code| code > 0)?;
+        Some(self.dictionary(field).value(*code))
+    }
+
+    /// The share of records with a value of a field, 0 to 1.
+    pub fn fill_rate(&self, field: usize) -> f64 {
+        let field = &self.fields[field];
+        f64::from(field.filled) / (self.len().max(1) * field.spec.slots) as f64
+    }
+
+    /// How many values of a field there are.
+    pub fn distinct(&self, field: usize) -> usize {
+        self.fields[field].counts.iter().filter(|&&count| count > 0).count()
+    }
+
+    pub fn frequencies(&self, field: usize) -> Frequencies {
+        let counts = self.fields[field].counts.iter().copied();
+        Frequencies::new(self.dictionary(field).values().zip(counts))
+    }
+
+    /// The shares of a field's values whose frequency is of each class.
+    pub fn class_shares(&self, field: usize) -> [f64; CLASSES] {
+        let Field { counts, filled, .. } = &self.fields[field];
+        let mut shares = [0.0; CLASSES];
+        for &count in counts.iter().filter(|&&count| count > 0) {
+            let frequency = f64::from(count) / f64::from(*filled);
+            shares[class(frequency)] += frequency;
+        }
+        shares
+    }
+
+    /// Pairs of records that are compared if nothing keeps them apart.
+    pub fn all_pairs(&self) -> f64 {
+        let pairs = |count: f64| count * (count - 1.0) / 2.0;
+        let mut of_side: FxHashMap<u16, f64> = FxHashMap::default();
+        if self.link_only {
+            self.sides.iter().for_each(|&side| *of_side.entry(side).or_default() += 1.0);
+        }
+        let mut sides: Vec<f64> = of_side.into_values().collect();
+        sides.sort_unstable_by(f64::total_cmp);
+        pairs(self.len() as f64) - sides.into_iter().map(pairs).sum::<f64>()
+    }
+
+    /// Whether two records are compared at all.
+    pub fn comparable(&self, a: u32, b: u32) -> bool {
+        a != b && !(self.link_only && self.sides[a as usize] == self.sides[b as usize])
+    }
+
+    /// How alike two rows are: for each field the level, and the code of the value that is equal.
+    pub fn compare(&self, a: &[u32], b: &[u32], levels: &mut [(Level, u32)]) {
+        for (field, level) in levels.iter_mut().enumerate() {
+            *level = self.level(field, self.codes_of(field, a), self.codes_of(field, b));
+        }
+        if let Some((given, family)) = self.crossable {
+            self.cross(given, family, a, b, levels);
+        }
+    }
+
+    /// Sees given and family names that stand in each other's place: the given name's level then says
+    /// it for both.
+    fn cross(&self, given: usize, family: usize, a: &[u32], b: &[u32], levels: &mut [(Level, u32)]) {
+        if levels[given].0 >= CROSSED || levels[family].0 >= CROSSED {
+            return;
+        }
+        let first = |field: usize, row: &[u32]| self.codes_of(field, row)[0];
+        let same = |p: u32, q: u32| p > 0 && p == q;
+        let fits = |p: u32, q: u32| p == 0 || q == 0 || self.level(given, &[p], &[q]).0 > CROSSED;
+        let here = (first(given, a), first(family, b));
+        let there = (first(family, a), first(given, b));
+        if same(here.0, here.1) && fits(there.0, there.1)
+            || same(there.0, there.1) && fits(here.0, here.1)
+        {
+            levels[given].0 = CROSSED;
+            levels[family].0 = MISSING;
+        }
+    }
+
+    /// The level of the values of a field that are most alike.
+    fn level(&self, field: usize, a: &[u32], b: &[u32]) -> (Level, u32) {
+        let mut best = (MISSING, 0);
+        for &x in a {
+            for &y in b {
+                let level = self.level_of(field, x, y);
+                if level > best.0 {
+                    best = (level, x);
+                }
+            }
+        }
+        best
+    }
+
+    fn level_of(&self, field: usize, a: u32, b: u32) -> Level {
+        if a == 0 || b == 0 {
+            return MISSING;
+        }
+        let Field { spec, dictionary, .. } = &self.fields[field];
+        if a == b {
+            return spec.comparison.top();
+        }
+        let dictionary = &self.dictionaries[*dictionary];
+        let (x, y) = (dictionary.value(a), dictionary.value(b));
+        // A similarity may differ in its last bit with the order.
+        let (x, y) = if x < y { (x, y) } else { (y, x) };
+        let level = spec.comparison.level(x, y);
+        let nicknamed =
+            level < NICKNAME && spec.comparison.is_standard(Kind::GivenName) && self.nicknames.are(x, y);
+        if nicknamed { NICKNAME } else { level }
+    }
+}

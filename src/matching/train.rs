@@ -1,0 +1,280 @@
+//! From records to a model: which pairs to look at, what they teach, which rules find the matches.
+
+use super::blocking::{Key, Keys, Rule, blocks, pairs};
+use super::learn::{Expected, learn};
+use super::model::{KeyModel, Model, Scorer, probability};
+use super::options::Options;
+use super::pattern::{Comparer, MOST_FIELDS};
+use super::records::Records;
+use super::sample::{self, ALL_PAIRS, Sampled, Stratum};
+use super::watch::{Phase, Stopped, Watch};
+use rayon::prelude::*;
+use serde::Serialize;
+
+/// What training found.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Report {
+    pub records: usize,
+    /// Pairs there are.
+    pub pairs: f64,
+    pub fields: Vec<FieldReport>,
+    /// Pairs looked at to learn, and how many are expected to be of one person in all.
+    pub pairs_sampled: usize,
+    pub matches_expected: f64,
+    pub blocking: Vec<RuleReport>,
+    /// The share of the expected matches in the sample that the rules find.
+    pub recall_of_blocking: f64,
+    /// Precision, recall and F1 that are expected at the threshold.
+    pub expected_precision: f64,
+    pub expected_recall: f64,
+    /// Rounds of expectation maximisation, and the likelihood before the first and the last.
+    pub rounds: usize,
+    pub log_likelihood: Vec<f64>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct FieldReport {
+    pub field: String,
+    pub kind: super::kind::Kind,
+    /// The share of records with a value.
+    pub filled: f64,
+    pub distinct: usize,
+    pub depends_on: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct RuleReport {
+    pub rule: Vec<KeyModel>,
+    /// Candidate pairs that it makes, estimated.
+    pub pairs: f64,
+    /// The share of the expected matches that it finds and no rule before it does.
+    pub adds: f64,
+}
+
+/// Pairs for each record that a rule may make to be sampled from, and all chosen rules together.
+const POOL_PAIRS: f64 = 10.0;
+const MAX_PAIRS: f64 = 30.0;
+
+/// Pairs to learn from: of all rules, and random ones.
+const SAMPLE: f64 = 2e6;
+const RANDOM: usize = 1_000_000;
+
+/// Records whose blocks are counted to tell how many pairs a rule makes.
+const COUNTED: u64 = 200_000;
+
+/// Pairs of one person for each record before anything is known.
+const MATCHED_PER_RECORD: f64 = 0.1;
+
+/// A rule is added as long as it finds this share of the matches that no other does.
+const LEAST_ADDED: f64 = 0.0005;
+
+/// Learns a model.
+pub fn train(records: &Records, options: &Options, watch: &Watch) -> Result<(Model, Report), Stopped> {
+    let frequencies: Vec<_> =
+        (0..records.fields.len()).map(|field| records.frequencies(field)).collect();
+    let comparer = Comparer::new(records, &frequencies);
+    let keys = Keys::all(records);
+    let pool = pool(records, &keys, watch)?;
+    let sampled = sample(&comparer, &keys, &pool, options.seed, watch)?;
+    watch.begin(Phase::Learning, 0);
+    let looks = sample::looks(&sampled);
+    let expected = Expected { matched_per_record: MATCHED_PER_RECORD, records: records.len() as f64 };
+    let (tables, likelihood) = learn(records, &comparer.cells, &looks, &expected, watch)?;
+    let specs: Vec<_> = records.fields.iter().map(|field| field.spec.clone()).collect();
+    let mut model = Model::new(&specs, &tables, frequencies, records.link_only());
+    if let Some(prior) = options.prior {
+        model.prior.matched = prior;
+    }
+    let scored = score(&model, &comparer, &sampled);
+    let (threshold, expected_precision, expected_recall) = threshold(&scored, &sampled);
+    model.match_threshold = options.match_threshold.unwrap_or(threshold);
+    model.review_threshold = options
+        .review_threshold
+        .unwrap_or(model.match_threshold.min(REVIEWED))
+        .min(model.match_threshold);
+    let most = options.max_pairs.map_or(MAX_PAIRS * records.len() as f64, |most| most as f64);
+    let (blocking, recall_of_blocking) = choose(&model, &keys, &pool, &sampled, &scored, most);
+    model.blocking = match &options.blocking {
+        Some(rules) => rules.clone(),
+        None => blocking.iter().map(|report| report.rule.clone()).collect(),
+    };
+    let report = Report {
+        records: records.len(),
+        pairs: records.all_pairs(),
+        fields: (0..records.fields.len())
+            .map(|field| FieldReport {
+                field: specs[field].name.clone(),
+                kind: specs[field].comparison.kind,
+                filled: records.fill_rate(field),
+                distinct: records.distinct(field),
+                depends_on: model.fields[field].depends_on.clone(),
+            })
+            .collect(),
+        pairs_sampled: sampled.len(),
+        matches_expected: scored.iter().zip(&sampled).map(|(p, pair)| p * pair.weight).sum(),
+        blocking,
+        recall_of_blocking,
+        expected_precision,
+        expected_recall,
+        rounds: likelihood.len(),
+        log_likelihood: likelihood,
+    };
+    Ok((model, report))
+}
+
+/// From this probability on a pair is reviewed, unless the match threshold is lower.
+const REVIEWED: f64 = 0.2;
+
+/// Rules of one key and of two that make few enough pairs, the most selective first.
+fn pool(records: &Records, keys: &Keys, watch: &Watch) -> Result<Vec<Stratum>, Stopped> {
+    let count = keys.keys.len();
+    let mut rules: Vec<Rule> = (0..count).map(|key| Rule(1 << key)).collect();
+    for one in 0..count {
+        let others = (one + 1..count).filter(|&other| keys.keys[other].field != keys.keys[one].field);
+        rules.extend(others.map(|other| Rule(1 << one | 1 << other)));
+    }
+    let one_of = (records.len() as u64).div_ceil(COUNTED).max(1);
+    watch.begin(Phase::Counting, rules.len() as u64);
+    let counted: Vec<f64> = rules
+        .par_iter()
+        .map(|&rule| {
+            let blocks = blocks(records, keys, rule, one_of, watch)?;
+            watch.advance(1)?;
+            Ok(pairs(&blocks) * one_of as f64)
+        })
+        .collect::<Result<_, Stopped>>()?;
+    let mut pool: Vec<Stratum> = rules
+        .into_iter()
+        .zip(counted)
+        .filter(|&(_, pairs)| pairs > 0.0 && pairs <= POOL_PAIRS * records.len() as f64)
+        .map(|(rule, pairs)| Stratum { rule, pairs, one_of: 1 })
+        .collect();
+    pool.sort_by(|x, y| x.pairs.total_cmp(&y.pairs).then(x.rule.cmp(&y.rule)));
+    let each = SAMPLE / pool.len().max(1) as f64;
+    pool.iter_mut().for_each(|stratum| stratum.one_of = (stratum.pairs / each).ceil().max(1.0) as u64);
+    Ok(pool)
+}
+
+/// Pairs to learn from.
+fn sample(
+    comparer: &Comparer,
+    keys: &Keys,
+    pool: &[Stratum],
+    seed: u64,
+    watch: &Watch,
+) -> Result<Vec<Sampled>, Stopped> {
+    let all = comparer.records.all_pairs();
+    if all <= ALL_PAIRS {
+        watch.begin(Phase::Sampling, 1);
+        return sample::of_all(comparer, keys, watch);
+    }
+    watch.begin(Phase::Sampling, pool.len() as u64);
+    let rules: Vec<Rule> = pool.iter().map(|stratum| stratum.rule).collect();
+    let strata: Vec<Vec<Sampled>> = pool
+        .par_iter()
+        .enumerate()
+        .map(|(n, &stratum)| {
+            let sampled = sample::of_stratum(comparer, keys, stratum, &rules[..n], watch)?;
+            watch.advance(1)?;
+            Ok(sampled)
+        })
+        .collect::<Result<_, Stopped>>()?;
+    let mut sampled: Vec<Sampled> = strata.into_iter().flatten().collect();
+    let found: f64 = sampled.iter().map(|pair| pair.weight).sum();
+    sampled.extend(sample::of_rest(comparer, keys, &rules, RANDOM, all - found, seed, watch)?);
+    Ok(sampled)
+}
+
+/// How probable it is of each sampled pair that it is one person's.
+fn score(model: &Model, comparer: &Comparer, sampled: &[Sampled]) -> Vec<f64> {
+    let scorer = Scorer::new(model);
+    let records = comparer.records;
+    sampled
+        .par_iter()
+        .map(|pair| {
+            let mut equal = [0.0; MOST_FIELDS];
+            let pattern = comparer.compare(records.row(pair.a), records.row(pair.b), &mut equal);
+            probability(scorer.log_odds(pattern, &equal))
+        })
+        .collect()
+}
+
+/// The threshold at which F1 is expected to be greatest, at least one half; and the precision and
+/// recall expected there.
+fn threshold(scored: &[f64], sampled: &[Sampled]) -> (f64, f64, f64) {
+    let mut sorted: Vec<(f64, f64)> = scored
+        .iter()
+        .zip(sampled)
+        .map(|(&p, pair)| (p, pair.weight))
+        .filter(|&(p, _)| p > 0.001)
+        .collect();
+    sorted.sort_by(|x, y| y.0.total_cmp(&x.0).then(x.1.total_cmp(&y.1)));
+    let all: f64 = sorted.iter().map(|(p, weight)| p * weight).sum();
+    let (mut taken, mut right) = (0.0, 0.0);
+    let mut best = (0.0, LEAST_THRESHOLD, 1.0, 0.0);
+    for (p, weight) in sorted {
+        if p < LEAST_THRESHOLD {
+            break;
+        }
+        taken += weight;
+        right += p * weight;
+        let f1 = 2.0 * right / (taken + all);
+        if f1 > best.0 {
+            best = (f1, p, right / taken, right / all);
+        }
+    }
+    (best.1, best.2, best.3)
+}
+
+/// Whom probability makes one are at least as probably one as not.
+const LEAST_THRESHOLD: f64 = 0.5;
+
+/// Rules that find nearly all matches of the sample with few pairs; and the share they find.
+fn choose(
+    model: &Model,
+    keys: &Keys,
+    pool: &[Stratum],
+    sampled: &[Sampled],
+    scored: &[f64],
+    most: f64,
+) -> (Vec<RuleReport>, f64) {
+    let mut missing: Vec<(u64, f64)> = sampled
+        .iter()
+        .zip(scored)
+        .filter(|&(_, &p)| p >= model.review_threshold)
+        .map(|(pair, p)| (pair.agree, p * pair.weight))
+        .collect();
+    let all: f64 = missing.iter().map(|(_, weight)| weight).sum();
+    let mut left = most;
+    let mut chosen: Vec<RuleReport> = Vec::new();
+    let mut found = 0.0;
+    loop {
+        let gain = |rule: Rule| -> f64 {
+            missing.iter().filter(|(agree, _)| rule.holds(*agree)).map(|(_, weight)| weight).sum()
+        };
+        let worth = pool
+            .iter()
+            .filter(|stratum| stratum.pairs <= left)
+            .map(|stratum| (gain(stratum.rule), stratum))
+            .filter(|&(gain, _)| gain > LEAST_ADDED * all)
+            .map(|(gain, stratum)| (gain / (stratum.pairs + 0.1 * all), gain, stratum));
+        let Some((_, gain, stratum)) =
+            worth.max_by(|x, y| x.0.total_cmp(&y.0).then(y.2.rule.cmp(&x.2.rule)))
+        else {
+            break;
+        };
+        missing.retain(|(agree, _)| !stratum.rule.holds(*agree));
+        left -= stratum.pairs;
+        found += gain;
+        chosen.push(RuleReport {
+            rule: keys.of(stratum.rule).iter().map(|key| key_model(model, *key)).collect(),
+            pairs: stratum.pairs,
+            adds: gain / all,
+        });
+    }
+    (chosen, if all > 0.0 { found / all } else { 1.0 })
+}
+
+fn key_model(model: &Model, key: Key) -> KeyModel {
+    KeyModel::new(&model.fields[key.field].name, key.transform)
+}

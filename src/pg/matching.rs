@@ -1,0 +1,392 @@
+//! Matching: models are learned from the records of sources, and applied to them.
+
+use super::backfill::{self, Matches};
+use super::records::{self, Loaded, Plan};
+use super::source::{self, Source};
+use super::transaction::{self, PinnedSettings, Procedure};
+use super::{configuration, model, progress, review, settings, thread};
+use crate::error::Error;
+use crate::graph::rules::Rules;
+use crate::graph::task::Task;
+use crate::matching::cluster::cluster;
+use crate::matching::evaluate::{self, Truth};
+use crate::matching::explain::{self, Explanation};
+use crate::matching::find::{Edge, RuleCount, find};
+use crate::matching::frequency::Frequencies;
+use crate::matching::model::{Model, Scorer, log_odds, probability};
+use crate::matching::options::Options;
+use crate::matching::pattern::Comparer;
+use crate::matching::records::Records;
+use crate::matching::watch::{Phase, Stopped, Watch};
+use crate::matching::{svg, train};
+use pgrx::pg_sys;
+use serde_json::{Map, Value as Json, json};
+use std::sync::Arc;
+
+/// Learns a model of this name from sources (`None`: all that have a key); returns the report.
+pub fn train(name: &str, sources: Option<Vec<pg_sys::Oid>>, options: &str) -> Result<Json, Error> {
+    transaction::refuse_if_read_only();
+    let options = Options::parse(options).map_err(|cause| Error::Options { cause })?;
+    let configuration = configuration::current()?;
+    progress::begin(progress::Work::Train);
+    let attached = keyed(sources.as_deref())?;
+    let plans: Vec<Plan> =
+        attached.iter().map(|source| Plan::new(source, &configuration.rules)).collect();
+    let specs = records::fields(&plans, &options.comparisons())?;
+    check_blocking(&options, specs.iter().map(|spec| spec.name.as_str()))?;
+    let loaded = records::load(&plans, &specs, options.link_only)?;
+    let asked = options.clone();
+    let (found, report) =
+        on_threads(loaded, move |loaded, watch| train::train(&loaded.records, &asked, watch))?;
+    let report = serde_json::to_value(&report).unwrap_or_default();
+    model::store(name, sources.as_deref(), &options, &found, &report);
+    progress::end();
+    Ok(report)
+}
+
+fn check_blocking<'f>(
+    options: &Options,
+    mut fields: impl Iterator<Item = &'f str> + Clone,
+) -> Result<(), Error> {
+    let parts = options.blocking.iter().flatten().flatten().flat_map(|key| key.parts());
+    for (name, _) in parts {
+        if !fields.clone().any(|field| field == name) {
+            return Err(Error::UnknownField {
+                field: name.to_owned(),
+                known: fields.by_ref().map(str::to_owned).collect(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The sources with a key; an error if one that is named has none.
+fn keyed(sources: Option<&[pg_sys::Oid]>) -> Result<Vec<Source>, Error> {
+    let attached = match sources {
+        None => {
+            source::attached(None)?.into_iter().filter(|source| source.mapping.key.is_some()).collect()
+        }
+        Some(sources) => {
+            let mut attached = Vec::new();
+            for &oid in sources {
+                attached.extend(source::attached(Some(oid))?);
+            }
+            attached
+        }
+    };
+    if let Some(source) = attached.iter().find(|source| source.mapping.key.is_none()) {
+        return Err(Error::NoKey { relation: source.name.clone() });
+    }
+    if attached.is_empty() {
+        return Err(Error::NothingToMatch);
+    }
+    Ok(attached)
+}
+
+/// Compares the records of a model's sources, links those that are probably one person's and puts
+/// doubtful pairs before somebody.
+pub fn run(name: &str, procedure: &Procedure) -> Result<(), Error> {
+    transaction::refuse_if_read_only();
+    let _pinned = PinnedSettings::pin();
+    let configuration = configuration::current()?;
+    progress::begin(progress::Work::Match);
+    let model = model::read(name)?;
+    let (attached, loaded) = load(&model, &configuration.rules)?;
+    let record_type = record_type(&configuration.rules);
+    let learned = model.model;
+    let threshold = learned.match_threshold;
+    let (loaded, found) = on_threads(loaded, move |loaded, watch| {
+        let found = Found::new(&loaded.records, &learned, learned.review_threshold, watch)?;
+        let joined = found.cluster(&loaded.records, &learned, threshold, watch)?;
+        Ok((loaded, (found, joined)))
+    })?;
+    let (Found { edges, counts }, joined) = found;
+    let name_of = |record: u32| loaded.identifier(&record_type, record);
+    let scope: Vec<String> =
+        attached.iter().map(|source| format!("{record_type}:{}/", source.name)).collect();
+    let mut matches = Matches { scope, pairs: Vec::new() };
+    let mut reviews = Vec::new();
+    let groups =
+        evaluate::groups(loaded.records.len(), joined.iter().map(|&place| &edges[place as usize]));
+    let linked: rustc_hash::FxHashSet<u32> = joined.iter().copied().collect();
+    for (place, edge) in edges.iter().enumerate() {
+        let pair = || (name_of(edge.a), name_of(edge.b), probability(edge.log_odds));
+        if linked.contains(&(place as u32)) {
+            matches.pairs.push(pair());
+        } else if groups[edge.a as usize] != groups[edge.b as usize] {
+            reviews.push(pair());
+        }
+    }
+    backfill::replace_matches(&matches, procedure)?;
+    review::replace(&matches.scope, &reviews);
+    model::note_match(name, &report(&counts, matches.pairs.len(), reviews.len(), &groups));
+    progress::end();
+    Ok(())
+}
+
+fn report(counts: &[RuleCount], links: usize, reviews: usize, groups: &[u32]) -> Json {
+    let mut sizes: rustc_hash::FxHashMap<u32, usize> = rustc_hash::FxHashMap::default();
+    groups.iter().for_each(|&group| *sizes.entry(group).or_default() += 1);
+    let several = sizes.values().filter(|&&size| size > 1);
+    json!({
+        "records": groups.len(),
+        "pairs_compared": counts.iter().map(|count| count.pairs).sum::<u64>(),
+        "blocking": counts,
+        "links": links,
+        "reviews": reviews,
+        "groups": several.clone().count(),
+        "largest_group": several.max().copied().unwrap_or(1),
+    })
+}
+
+fn record_type(rules: &Rules) -> String {
+    rules.record_type().map_or_else(String::new, |kind| rules.type_of(kind).name.clone())
+}
+
+fn load(model: &model::Row, rules: &Rules) -> Result<(Vec<Source>, Loaded), Error> {
+    let attached = keyed(model.sources.as_deref())?;
+    let plans: Vec<Plan> = attached.iter().map(|source| Plan::new(source, rules)).collect();
+    let slots = records::traits(&plans);
+    let specs: Vec<_> = model
+        .model
+        .fields
+        .iter()
+        .map(|field| field.spec(slots.get(&field.name).copied().unwrap_or(1)))
+        .collect();
+    let loaded = records::load(&plans, &specs, model.model.link_only)?;
+    Ok((attached, loaded))
+}
+
+/// Pairs that are found.
+struct Found {
+    edges: Vec<Edge>,
+    counts: Vec<RuleCount>,
+}
+
+impl Found {
+    fn new(records: &Records, model: &Model, least: f64, watch: &Watch) -> Result<Self, Stopped> {
+        let comparer = Comparer::new(records, &frequencies(model));
+        let (edges, counts) = find(&comparer, model, &Scorer::new(model), least, watch)?;
+        Ok(Found { edges, counts })
+    }
+
+    /// The places of the edges at least as probable as `threshold` that connect people.
+    fn cluster(
+        &self,
+        records: &Records,
+        model: &Model,
+        threshold: f64,
+        watch: &Watch,
+    ) -> Result<Vec<u32>, Stopped> {
+        let comparer = Comparer::new(records, &frequencies(model));
+        let least = log_odds(threshold);
+        let places =
+            (0..self.edges.len() as u32).filter(|&place| self.edges[place as usize].log_odds >= least);
+        let places: Vec<u32> = places.collect();
+        let edges: Vec<Edge> = places.iter().map(|&place| self.edges[place as usize]).collect();
+        let joined = cluster(&comparer, &Scorer::new(model), &edges, watch)?;
+        Ok(places
+            .into_iter()
+            .zip(joined)
+            .filter(|(_, joined)| *joined)
+            .map(|(place, _)| place)
+            .collect())
+    }
+}
+
+fn frequencies(model: &Model) -> Vec<Frequencies> {
+    model.fields.iter().map(|field| field.frequencies.clone()).collect()
+}
+
+/// Runs `work` on threads of its own while this one listens for a cancel.
+fn on_threads<T: Send + 'static>(
+    loaded: Loaded,
+    work: impl FnOnce(Loaded, &Watch) -> Result<T, Stopped> + Send + 'static,
+) -> Result<T, Error> {
+    let limit_mb = settings::match_memory_mb();
+    let left = ((limit_mb as usize) << 20).saturating_sub(loaded.bytes());
+    let threads = settings::threads();
+    let watch = Arc::new(Watch::new(left));
+    let _stop = StopWhenDropped(Arc::clone(&watch));
+    let theirs = Arc::clone(&watch);
+    let task = Task::begin(Some(thread::spawn), move || {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        match pool {
+            Ok(pool) => pool.install(|| work(loaded, &theirs)),
+            Err(_) => work(loaded, &theirs),
+        }
+    });
+    let mut shown = None;
+    let result = task.finish(&mut || {
+        transaction::check_for_cancel();
+        let (phase, done, total) = watch.look();
+        if shown != Some((phase, total)) {
+            shown = Some((phase, total));
+            progress::phase(progress_phase(phase), total as i64, 0);
+        }
+        progress::reach(done as i64);
+    });
+    result.map_err(|Stopped| Error::MatchMemory { limit_mb })
+}
+
+/// Tells the work to stop when the one who waits for it goes away.
+struct StopWhenDropped(Arc<Watch>);
+
+impl Drop for StopWhenDropped {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}
+
+fn progress_phase(phase: Phase) -> progress::Phase {
+    match phase {
+        Phase::Reading => progress::Phase::Reading,
+        Phase::Counting => progress::Phase::Counting,
+        Phase::Sampling => progress::Phase::Sampling,
+        Phase::Learning => progress::Phase::Learning,
+        Phase::Comparing => progress::Phase::Comparing,
+        Phase::Clustering => progress::Phase::Clustering,
+    }
+}
+
+/// Why two records, each an object of traits, are one person's or not.
+pub fn explain(a: &Map<String, Json>, b: &Map<String, Json>, name: &str) -> Result<Explanation, Error> {
+    let model = model::read(name)?.model;
+    let mut slots = vec![1; model.fields.len()];
+    let values: Vec<Vec<Vec<String>>> =
+        [a, b].iter().map(|record| values(&model, record)).collect::<Result<_, _>>()?;
+    for record in &values {
+        for (slots, values) in slots.iter_mut().zip(record) {
+            *slots = values.len().max(*slots);
+        }
+    }
+    let specs: Vec<_> =
+        model.fields.iter().zip(&slots).map(|(field, &slots)| field.spec(slots)).collect();
+    let mut records = Records::new(&specs, false, records::nicknames());
+    for record in &values {
+        let padded = record.iter().zip(&slots).flat_map(|(values, &slots)| {
+            (0..slots).map(move |slot| values.get(slot).map_or("", String::as_str))
+        });
+        records.push(padded, 0);
+    }
+    let comparer = Comparer::new(&records, &frequencies(&model));
+    Ok(explain::explain(&model, &Scorer::new(&model), &comparer, 0, 1))
+}
+
+/// The match weights of a model as a picture.
+pub fn picture(name: &str) -> Result<String, Error> {
+    Ok(svg::match_weights(&model::read(name)?.model))
+}
+
+/// The values of a record, an object of traits, for each field of a model.
+fn values(model: &Model, record: &Map<String, Json>) -> Result<Vec<Vec<String>>, Error> {
+    if let Some(unknown) = record.keys().find(|name| model.field(name).is_none()) {
+        return Err(Error::UnknownField {
+            field: unknown.clone(),
+            known: model.fields.iter().map(|field| field.name.clone()).collect(),
+        });
+    }
+    let text = |value: &Json| match value {
+        Json::String(text) => text.clone(),
+        Json::Null => String::new(),
+        other => other.to_string(),
+    };
+    let of_field = |name: &str| match record.get(name) {
+        Some(Json::Array(values)) => values.iter().map(text).collect(),
+        Some(value) => vec![text(value)],
+        None => Vec::new(),
+    };
+    Ok(model.fields.iter().map(|field| of_field(&field.name)).collect())
+}
+
+/// A row of an evaluation.
+pub struct Evaluated {
+    /// What is held against the truth: pairs, groups, or how often a probability is right.
+    pub level: &'static str,
+    pub threshold: f64,
+    pub precision: f64,
+    pub recall: Option<f64>,
+    pub f1: Option<f64>,
+    pub found: i64,
+    pub right: i64,
+    pub wanted: Option<i64>,
+    /// The mean probability of the pairs of a bin.
+    pub expected: Option<f64>,
+}
+
+/// Thresholds that are tried beside the model's own.
+const THRESHOLDS: [f64; 9] = [0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 0.9999];
+
+/// Bins of probabilities.
+const BINS: usize = 10;
+
+/// From this probability on pairs are looked at.
+const LEAST: f64 = 0.01;
+
+/// Holds what a model finds against the truth, a table of pairs or of persons.
+pub fn evaluate(truth: pg_sys::Oid, name: &str) -> Result<Vec<Evaluated>, Error> {
+    let configuration = configuration::current()?;
+    progress::begin(progress::Work::Evaluate);
+    let model = model::read(name)?;
+    let (attached, loaded) = load(&model, &configuration.rules)?;
+    let person = super::truth::read(truth, &loaded, &attached, &record_type(&configuration.rules))?;
+    let side = model
+        .model
+        .link_only
+        .then(|| (0..loaded.records.len() as u32).map(|r| loaded.records.side(r)).collect());
+    let truth = Truth { person, side };
+    let model = model.model;
+    let rows = on_threads(loaded, move |loaded, watch| {
+        let found = Found::new(&loaded.records, &model, LEAST, watch)?;
+        let mut thresholds: Vec<f64> = THRESHOLDS.to_vec();
+        if !thresholds.contains(&model.match_threshold) {
+            thresholds.push(model.match_threshold);
+        }
+        thresholds.sort_by(f64::total_cmp);
+        let mut rows = Vec::new();
+        for &threshold in &thresholds {
+            let least = log_odds(threshold);
+            let score = truth.of_pairs(found.edges.iter().filter(|edge| edge.log_odds >= least));
+            rows.push(Evaluated::new("pair", threshold, score));
+        }
+        for &threshold in &thresholds {
+            let joined = found.cluster(&loaded.records, &model, threshold, watch)?;
+            let edges = joined.iter().map(|&place| &found.edges[place as usize]);
+            let score = truth.of_groups(&evaluate::groups(loaded.records.len(), edges));
+            rows.push(Evaluated::new("cluster", threshold, score));
+        }
+        let bins = truth.calibration(&found.edges, BINS);
+        for (n, bin) in bins.iter().enumerate().filter(|(_, bin)| bin.pairs > 0.0) {
+            rows.push(Evaluated {
+                level: "calibration",
+                threshold: n as f64 / BINS as f64,
+                precision: bin.right / bin.pairs,
+                recall: None,
+                f1: None,
+                found: bin.pairs as i64,
+                right: bin.right as i64,
+                wanted: None,
+                expected: Some(bin.expected / bin.pairs),
+            });
+        }
+        Ok(rows)
+    })?;
+    progress::end();
+    Ok(rows)
+}
+
+impl Evaluated {
+    fn new(level: &'static str, threshold: f64, score: evaluate::Score) -> Self {
+        Evaluated {
+            level,
+            threshold,
+            precision: score.precision(),
+            recall: Some(score.recall()),
+            f1: Some(score.f1()),
+            found: score.found as i64,
+            right: score.right as i64,
+            wanted: Some(score.wanted as i64),
+            expected: None,
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! Records of sources in memory, to be matched.
+
+use super::cursor::stream;
+use super::scan::quoted;
+use super::source::{self, Source};
+use super::{progress, settings, spi, thread, watch};
+use crate::error::Error;
+use crate::graph::rules::{Role, Rules};
+use crate::matching::compare::Comparison;
+use crate::matching::kind::Kind;
+use crate::matching::nickname::Nicknames;
+use crate::matching::pattern::MOST_FIELDS;
+use crate::matching::records::{FieldSpec, Records};
+use crate::matching::sample::mix;
+use crate::matching::text::{fold, is_void};
+use crate::matching::value;
+use crate::source::mapping::Field;
+use pgrx::pg_sys;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::mpsc::{Receiver, SyncSender};
+
+/// Rows of a source that are looked at to tell what its columns hold.
+const LOOKED_AT: i64 = 5_000;
+
+/// Rows that are sent to the other thread at a time.
+const BATCH: usize = 1_000;
+
+/// Records and what they are called.
+pub struct Loaded {
+    pub records: Records,
+    pub names: Names,
+}
+
+/// The names of records: `schema.table/key`.
+#[derive(Default)]
+pub struct Names {
+    text: String,
+    ends: Vec<usize>,
+    /// The names of sources, by the side of their records.
+    sources: Vec<String>,
+}
+
+impl Names {
+    fn push(&mut self, key: &str) {
+        self.text.push_str(key);
+        self.ends.push(self.text.len());
+    }
+
+    fn key(&self, place: usize) -> &str {
+        let start = if place == 0 { 0 } else { self.ends[place - 1] };
+        &self.text[start..self.ends[place]]
+    }
+
+    fn bytes(&self) -> usize {
+        self.text.len() + 8 * self.ends.len()
+    }
+
+    fn reordered(&self, order: &[u32]) -> Self {
+        let mut names = Names {
+            text: String::with_capacity(self.text.len()),
+            ends: Vec::with_capacity(order.len()),
+            sources: self.sources.clone(),
+        };
+        order.iter().for_each(|&place| names.push(self.key(place as usize)));
+        names
+    }
+}
+
+/// Where the values of a trait stand in a source.
+type Places = Vec<Field>;
+
+/// A source and where its traits stand.
+pub struct Plan<'s> {
+    pub source: &'s Source,
+    traits: BTreeMap<String, Places>,
+}
+
+impl<'s> Plan<'s> {
+    /// What can be compared of a source's rows: its traits, and identifiers of contact.
+    pub fn new(source: &'s Source, rules: &Rules) -> Self {
+        let mut traits: BTreeMap<String, Places> = source
+            .mapping
+            .traits
+            .iter()
+            .map(|(name, fields)| (name.clone(), fields.0.clone()))
+            .collect();
+        for (name, fields) in &source.mapping.identifiers {
+            let contact =
+                rules.type_index(name).is_some_and(|kind| rules.type_of(kind).role == Role::Contact);
+            if contact {
+                traits.entry(name.clone()).or_insert_with(|| fields.0.clone());
+            }
+        }
+        Plan { source, traits }
+    }
+
+    /// The query that reads the key and then all of a trait's values, for each field in turn; `None`
+    /// in a place is a value that the source does not have.
+    fn query(&self, fields: &[(String, usize)], rest: &str) -> Result<String, Error> {
+        let relation = source::relation(self.source.oid)?;
+        if !relation.readable {
+            return Err(Error::Denied { relation: relation.name, right: "SELECT" });
+        }
+        let columns = source::columns(self.source.oid);
+        let text = |name: &str| {
+            let column = columns.iter().find(|column| column.name == name);
+            column.map(|column| watch::text_of(&quoted(name), column.type_oid)).ok_or_else(|| {
+                Error::UnknownColumn {
+                    path: "traits".into(),
+                    column: name.into(),
+                    relation: relation.name.clone(),
+                    known: columns.iter().map(|column| column.name.clone()).collect(),
+                }
+            })
+        };
+        let key = self.source.mapping.key.as_deref().unwrap_or_default();
+        let mut select = vec![text(key)?];
+        for (name, slots) in fields {
+            let places = self.traits.get(name).map_or(&[][..], Vec::as_slice);
+            for slot in 0..*slots {
+                select.push(match places.get(slot) {
+                    None => "NULL::text".into(),
+                    Some(Field::Column(column)) => text(column)?,
+                    Some(Field::Constant(constant)) => literal(constant),
+                });
+            }
+        }
+        Ok(format!("SELECT {} FROM {} {rest}", select.join(", "), relation.name))
+    }
+}
+
+fn literal(text: &str) -> String {
+    format!("'{}'::text", text.replace('\'', "''"))
+}
+
+/// All traits of the sources, each with how many values a record can have.
+pub fn traits(plans: &[Plan]) -> BTreeMap<String, usize> {
+    let mut traits: BTreeMap<String, usize> = BTreeMap::new();
+    for plan in plans {
+        for (name, places) in &plan.traits {
+            let slots = traits.entry(name.clone()).or_default();
+            *slots = (*slots).max(places.len());
+        }
+    }
+    traits
+}
+
+/// What to compare, from the traits' names and from what they hold; `chosen` overrides it.
+pub fn fields(
+    plans: &[Plan],
+    chosen: &BTreeMap<String, Option<Comparison>>,
+) -> Result<Vec<FieldSpec>, Error> {
+    let traits: Vec<(String, usize)> = traits(plans).into_iter().collect();
+    if let Some(unknown) = chosen.keys().find(|name| !traits.iter().any(|(known, _)| known == *name)) {
+        return Err(Error::UnknownField {
+            field: unknown.clone(),
+            known: traits.into_iter().map(|(name, _)| name).collect(),
+        });
+    }
+    let values = look(plans, &traits)?;
+    let specs = traits.into_iter().zip(values).filter_map(|((name, slots), values)| {
+        let distinct: BTreeSet<&str> = values.iter().map(String::as_str).collect();
+        let comparison = match chosen.get(&name) {
+            Some(None) => return None,
+            Some(Some(comparison)) => comparison.clone(),
+            None if distinct.len() < 2 => return None,
+            None => Comparison::of(Kind::of_trait(&name).unwrap_or_else(|| {
+                Kind::of_values(values.iter().map(String::as_str), distinct.len(), values.len())
+            })),
+        };
+        let day_first =
+            comparison.kind == Kind::Date && value::day_first(values.iter().map(String::as_str));
+        Some(FieldSpec { name, comparison, day_first, slots })
+    });
+    let specs: Vec<FieldSpec> = specs.collect();
+    match specs.len() {
+        0 => Err(Error::NothingToMatch),
+        1..=MOST_FIELDS => Ok(specs),
+        found => Err(Error::TooManyFields { found, most: MOST_FIELDS }),
+    }
+}
+
+/// Some values of each trait: always the same ones of the same rows, in whatever order they lie.
+fn look(plans: &[Plan], traits: &[(String, usize)]) -> Result<Vec<Vec<String>>, Error> {
+    let mut values = vec![Vec::new(); traits.len()];
+    for plan in plans {
+        let query = plan.query(
+            traits,
+            &format!("ORDER BY hashtextextended({}, 0) LIMIT {LOOKED_AT}", plan.key_text()),
+        )?;
+        stream(&query, &[], |row| {
+            let mut column = 1;
+            for (values, (_, slots)) in values.iter_mut().zip(traits) {
+                for _ in 0..*slots {
+                    values.extend(row.text(column).filter(|text| !is_void(text)).map(str::to_owned));
+                    column += 1;
+                }
+            }
+        });
+    }
+    Ok(values)
+}
+
+impl Plan<'_> {
+    fn key_text(&self) -> String {
+        format!("{}::text", quoted(self.source.mapping.key.as_deref().unwrap_or_default()))
+    }
+}
+
+/// Reads the records of sources; in an order that depends on nothing but what they are called.
+pub fn load(plans: &[Plan], specs: &[FieldSpec], link_only: bool) -> Result<Loaded, Error> {
+    let fields: Vec<(String, usize)> =
+        specs.iter().map(|spec| (spec.name.clone(), spec.slots)).collect();
+    let mut loaded =
+        Loaded { records: Records::new(specs, link_only, nicknames()), names: Names::default() };
+    let mut sides: Vec<u16> = Vec::new();
+    for (side, plan) in plans.iter().enumerate() {
+        let side = side as u16;
+        progress::phase(
+            progress::Phase::Reading,
+            estimated_rows(plan.source.oid),
+            plan.source.oid.to_u32(),
+        );
+        loaded.names.sources.push(plan.source.name.clone());
+        let query = plan.query(&fields, "")?;
+        let width = 1 + fields.iter().map(|(_, slots)| slots).sum::<usize>();
+        let limit_mb = settings::match_memory_mb();
+        let add = |batches: Receiver<Vec<String>>| {
+            for batch in batches {
+                for row in batch.chunks(width) {
+                    loaded.names.push(&row[0]);
+                    sides.push(side);
+                    loaded.records.push(row[1..].iter().map(String::as_str), side);
+                }
+                let needed_mb = (loaded.records.bytes() + loaded.names.bytes()) >> 20;
+                if needed_mb > limit_mb as usize {
+                    return Err(Error::MatchMemory { limit_mb });
+                }
+            }
+            Ok(())
+        };
+        let (added, ()) = thread::with_consumer(add, |batches| feed(&query, width, &batches));
+        added?;
+    }
+    let names = &loaded.names;
+    let hash = |place: usize| {
+        let source = &names.sources[usize::from(sides[place])];
+        let bytes = source.bytes().chain([b'/']).chain(names.key(place).bytes());
+        bytes.fold(0u64, |hash, byte| {
+            (hash.rotate_left(5) ^ u64::from(byte)).wrapping_mul(0x517c_c1b7_2722_0a95)
+        })
+    };
+    let mut order: Vec<(u64, u32)> =
+        (0..sides.len()).map(|place| (mix(hash(place)), place as u32)).collect();
+    order.sort_unstable_by(|x, y| {
+        x.0.cmp(&y.0).then_with(|| names.key(x.1 as usize).cmp(names.key(y.1 as usize)))
+    });
+    let order: Vec<u32> = order.into_iter().map(|(_, place)| place).collect();
+    loaded.records.reorder(&order);
+    loaded.names = loaded.names.reordered(&order);
+    Ok(loaded)
+}
+
+impl Loaded {
+    /// The canonical text of a record: `record:schema.table/key`.
+    pub fn identifier(&self, record_type: &str, record: u32) -> String {
+        let source = &self.names.sources[usize::from(self.records.side(record))];
+        format!("{record_type}:{source}/{}", self.names.key(record as usize))
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.records.bytes() + self.names.bytes()
+    }
+}
+
+fn feed(query: &str, width: usize, batches: &SyncSender<Vec<String>>) {
+    let mut batch = Vec::with_capacity(BATCH * width);
+    let mut wanted = true;
+    let mut send = |batch: &mut Vec<String>| {
+        progress::advance((batch.len() / width) as i64);
+        wanted =
+            wanted && batches.send(std::mem::replace(batch, Vec::with_capacity(BATCH * width))).is_ok();
+    };
+    stream(query, &[], |row| {
+        // A row without a key is nobody's record.
+        if row.text(0).is_none() {
+            return;
+        }
+        batch.extend((0..width).map(|column| row.text(column).unwrap_or_default().to_owned()));
+        if batch.len() >= BATCH * width {
+            send(&mut batch);
+        }
+    });
+    send(&mut batch);
+}
+
+fn estimated_rows(oid: pg_sys::Oid) -> i64 {
+    spi::one(
+        "SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = $1",
+        &[oid.into()],
+        |row| row.int8(0).unwrap_or_default(),
+    )
+    .unwrap_or_default()
+}
+
+/// The nicknames that are configured.
+pub fn nicknames() -> Nicknames {
+    let mut nicknames = Nicknames::default();
+    stream("SELECT name, nickname FROM identity_resolve.nickname", &[], |row| {
+        if let (Some(name), Some(nickname)) = (row.text(0), row.text(1)) {
+            nicknames.add(&fold(name), &fold(nickname));
+        }
+    });
+    nicknames
+}
