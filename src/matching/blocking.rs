@@ -5,7 +5,9 @@ use super::records::Records;
 use super::sample::mix;
 use super::text::{skeleton, soundex};
 use super::watch::{Stopped, Watch};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 /// What is taken of a value as a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -83,12 +85,15 @@ pub struct Key {
     pub transform: Transform,
 }
 
-/// Keys of all values of some records.
+/// Keys of all records.
 pub struct Keys {
     pub keys: Vec<Key>,
-    /// For each key a number for what it is of each code of its field; 0 is none. It comes from the
-    /// text alone, so that nothing depends on the order of records.
-    numbers: Vec<Vec<u32>>,
+    /// Where each key's numbers stand in a row, one for each value of its field.
+    columns: Vec<Range<usize>>,
+    width: usize,
+    /// Row by row a number for what each key is of a value; 0 is none. It comes from the text alone,
+    /// so that nothing depends on the order of records.
+    rows: Vec<u32>,
 }
 
 /// Keys there can be.
@@ -96,8 +101,27 @@ const MOST_KEYS: usize = 64;
 
 impl Keys {
     pub fn new(records: &Records, keys: Vec<Key>) -> Self {
-        let numbers = keys.iter().map(|key| numbers(records, *key)).collect();
-        Keys { keys, numbers }
+        let mut width = 0;
+        let columns: Vec<Range<usize>> = keys
+            .iter()
+            .map(|key| {
+                let start = width;
+                width += records.fields[key.field].spec.slots;
+                start..width
+            })
+            .collect();
+        let numbers: Vec<Vec<u32>> = keys.par_iter().map(|key| numbers(records, *key)).collect();
+        let mut rows = vec![0; width * records.len()];
+        rows.par_chunks_mut(width.max(1)).enumerate().for_each(|(record, row)| {
+            let codes = records.row(record as u32);
+            for ((key, columns), numbers) in keys.iter().zip(&columns).zip(&numbers) {
+                let values = records.codes_of(key.field, codes);
+                for (number, &code) in row[columns.clone()].iter_mut().zip(values) {
+                    *number = numbers[code as usize];
+                }
+            }
+        });
+        Keys { keys, columns, width, rows }
     }
 
     /// All keys that make sense.
@@ -109,44 +133,46 @@ impl Keys {
         Self::new(records, keys.take(MOST_KEYS).collect())
     }
 
+    /// The numbers of a record's keys.
+    pub fn row(&self, record: u32) -> &[u32] {
+        &self.rows[record as usize * self.width..][..self.width]
+    }
+
+    /// Bytes that they take.
+    pub fn bytes(&self) -> usize {
+        4 * self.rows.len()
+    }
+
     /// The keys in which two rows agree, as bits.
-    pub fn agree(&self, records: &Records, a: &[u32], b: &[u32]) -> u64 {
+    pub fn agree(&self, a: &[u32], b: &[u32]) -> u64 {
         let mut agree = 0;
-        for (key, (Key { field, .. }, numbers)) in self.keys.iter().zip(&self.numbers).enumerate() {
-            let (a, b) = (records.codes_of(*field, a), records.codes_of(*field, b));
-            let same = |x: u32, y: u32| {
-                let number = numbers[x as usize];
-                number > 0 && number == numbers[y as usize]
-            };
-            agree |= u64::from(a.iter().any(|&x| b.iter().any(|&y| same(x, y)))) << key;
+        if self.width == self.keys.len() {
+            for (key, (&x, &y)) in a.iter().zip(b).enumerate() {
+                agree |= u64::from(x == y && x > 0) << key;
+            }
+            return agree;
+        }
+        for (key, columns) in self.columns.iter().enumerate() {
+            let (a, b) = (&a[columns.clone()], &b[columns.clone()]);
+            agree |= u64::from(a.iter().any(|&x| x > 0 && b.contains(&x))) << key;
         }
         agree
     }
 
     /// Calls `each` with a number for every block of a rule to which a row belongs: one if no field
     /// has several values.
-    pub fn each_block(&self, records: &Records, rule: Rule, row: &[u32], mut each: impl FnMut(u64)) {
-        self.add_key(records, rule.0, row, SEED, &mut each);
+    pub fn each_block(&self, rule: Rule, row: &[u32], mut each: impl FnMut(u64)) {
+        self.add_key(rule.0, row, SEED, &mut each);
     }
 
-    fn add_key(
-        &self,
-        records: &Records,
-        rest: u64,
-        row: &[u32],
-        block: u64,
-        each: &mut impl FnMut(u64),
-    ) {
+    fn add_key(&self, rest: u64, row: &[u32], block: u64, each: &mut impl FnMut(u64)) {
         if rest == 0 {
             return each(block);
         }
-        let key = rest.trailing_zeros() as usize;
-        let codes = records.codes_of(self.keys[key].field, row);
-        for (n, &code) in codes.iter().enumerate() {
-            let number = self.numbers[key][code as usize];
-            if number > 0 && !codes[..n].iter().any(|&other| self.numbers[key][other as usize] == number)
-            {
-                self.add_key(records, rest & (rest - 1), row, mix(block ^ u64::from(number)), each);
+        let numbers = &row[self.columns[rest.trailing_zeros() as usize].clone()];
+        for (n, &number) in numbers.iter().enumerate() {
+            if number > 0 && !numbers[..n].contains(&number) {
+                self.add_key(rest & (rest - 1), row, mix(block ^ u64::from(number)), each);
             }
         }
     }
@@ -181,6 +207,9 @@ impl Rule {
     }
 }
 
+/// Records that are looked at between two looks whether to go on.
+const STRETCH: usize = 16_384;
+
 /// Records of a share of a rule's blocks, 1 of `one_of`, block by block.
 pub fn blocks(
     records: &Records,
@@ -189,18 +218,25 @@ pub fn blocks(
     one_of: u64,
     watch: &Watch,
 ) -> Result<Vec<(u64, u32)>, Stopped> {
-    let mut blocks: Vec<(u64, u32)> = Vec::new();
-    for record in 0..records.len() as u32 {
-        if record % 4096 == 0 {
+    let stretches: Vec<Vec<(u64, u32)>> = (0..records.len().div_ceil(STRETCH))
+        .into_par_iter()
+        .map(|stretch| {
             watch.go_on()?;
-        }
-        keys.each_block(records, rule, records.row(record), |block| {
-            if mix(block).is_multiple_of(one_of) {
-                blocks.push((block, record));
+            let mut found = Vec::new();
+            for record in (stretch * STRETCH)..records.len().min((stretch + 1) * STRETCH) {
+                let record = record as u32;
+                keys.each_block(rule, keys.row(record), |block| {
+                    if one_of == 1 || mix(block).is_multiple_of(one_of) {
+                        found.push((block, record));
+                    }
+                });
             }
-        });
-    }
-    blocks.sort_unstable();
+            Ok(found)
+        })
+        .collect::<Result<_, Stopped>>()?;
+    let mut blocks = stretches.concat();
+    watch.go_on()?;
+    blocks.par_sort_unstable();
     Ok(blocks)
 }
 

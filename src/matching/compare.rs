@@ -304,21 +304,15 @@ fn numbers_within(a: &str, b: &str) -> bool {
     a.split(' ').filter(begins).all(|number| b.split(' ').any(|word| word == number))
 }
 
-/// Words that two texts have in common, and all their words.
+/// Words that two texts have in common, and all their words; a word counts once for each text.
 fn common_words(a: &str, b: &str) -> (usize, usize) {
-    let mut left: Vec<&str> = a.split(' ').collect();
-    let count = left.len();
-    let mut all = count;
-    let mut common = 0;
-    for word in b.split(' ') {
-        if let Some(at) = left.iter().position(|other| *other == word) {
-            left.swap_remove(at);
-            common += 1;
-        } else {
-            all += 1;
-        }
+    let (mut of_a, mut common) = (0, 0);
+    for (n, word) in a.split(' ').enumerate() {
+        of_a += 1;
+        let before = a.split(' ').take(n).filter(|other| *other == word).count();
+        common += usize::from(b.split(' ').filter(|other| *other == word).nth(before).is_some());
     }
-    (common, all)
+    (common, of_a + b.split(' ').count() - common)
 }
 
 fn number(a: &str, b: &str) -> Level {

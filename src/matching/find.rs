@@ -1,12 +1,13 @@
 //! Finding the pairs that are probably one person's.
 
 use super::blocking::{Keys, Rule, blocks};
-use super::model::{Model, Scorer, log_odds};
+use super::model::{Bounds, Model, Scorer, log_odds};
 use super::pattern::{Comparer, MOST_FIELDS};
 use super::records::Records;
 use super::sample::ALL_PAIRS;
 use super::watch::{Phase, Stopped, Watch};
 use rayon::prelude::*;
+use rustc_hash::FxHashSet;
 use serde::Serialize;
 
 /// Two records and the logarithm of the odds that they are one person's.
@@ -40,23 +41,24 @@ pub fn find(
 ) -> Result<(Vec<Edge>, Vec<RuleCount>), Stopped> {
     let least = log_odds(least);
     let records = comparer.records;
+    let finder = Finder { comparer, scorer, bounds: scorer.bounds(), least };
     if records.all_pairs() <= ALL_PAIRS {
-        return all(comparer, scorer, least, watch);
+        return all(&finder, watch);
     }
     let (keys, rules) = rules(records, model);
+    watch.take(keys.bytes())?;
     let mut found = Vec::new();
     let mut counts = Vec::new();
-    for (n, &rule) in rules.iter().enumerate() {
+    let mut earlier: Vec<Compared> = Vec::new();
+    for &rule in &rules {
         let blocks = blocks(records, &keys, rule, 1, watch)?;
         let mut count = RuleCount::default();
         let blocks: Vec<&[(u64, u32)]> =
             blocks.chunk_by(|x, y| x.0 == y.0).filter(|block| block.len() > 1).collect();
         let (small, large): (Vec<_>, Vec<_>) =
             blocks.into_iter().partition(|block| block.len() <= MOST_IN_BLOCK);
-        for block in large {
-            count.oversized_blocks += 1;
-            count.oversized_records += block.len() as u64;
-        }
+        count.oversized_blocks = large.len() as u64;
+        count.oversized_records = large.iter().map(|block| block.len() as u64).sum();
         watch.begin(Phase::Comparing, small.len() as u64);
         let parts: Vec<(Vec<Edge>, u64)> = small
             .par_chunks(small.len().div_ceil(4096).max(1))
@@ -64,17 +66,7 @@ pub fn find(
                 let mut edges = Vec::new();
                 let mut pairs = 0;
                 for block in chunk {
-                    compare_block(
-                        comparer,
-                        scorer,
-                        &keys,
-                        &rules[..n],
-                        block,
-                        least,
-                        watch,
-                        &mut edges,
-                        &mut pairs,
-                    )?;
+                    pairs += finder.compare_block(&keys, &earlier, block, watch, &mut edges)?;
                 }
                 watch.take(size_of_val(&edges[..]))?;
                 watch.advance(chunk.len() as u64)?;
@@ -86,8 +78,11 @@ pub fn find(
             count.pairs += pairs;
         }
         counts.push(count);
+        earlier.push(Compared { rule, but: large.iter().map(|block| block[0].0).collect() });
     }
     found.par_sort_unstable_by_key(|edge| (edge.a, edge.b));
+    // Where fields have several values two records can share several blocks of a rule.
+    found.dedup_by_key(|edge| (edge.a, edge.b));
     Ok((found, counts))
 }
 
@@ -110,68 +105,96 @@ pub fn rules(records: &Records, model: &Model) -> (Keys, Vec<Rule>) {
     (Keys::new(records, keys), rules)
 }
 
-#[expect(clippy::too_many_arguments, reason = "the innermost loop, which several lists follow")]
-fn compare_block(
-    comparer: &Comparer,
-    scorer: &Scorer,
-    keys: &Keys,
-    earlier: &[Rule],
-    block: &[(u64, u32)],
-    least: f64,
-    watch: &Watch,
-    edges: &mut Vec<Edge>,
-    pairs: &mut u64,
-) -> Result<(), Stopped> {
-    let records = comparer.records;
-    let mut equal = [0.0; MOST_FIELDS];
-    for (n, &(_, a)) in block.iter().enumerate() {
-        watch.go_on()?;
-        let x = records.row(a);
-        for &(_, b) in &block[n + 1..] {
-            if !records.comparable(a, b) {
-                continue;
-            }
-            let y = records.row(b);
-            if !earlier.is_empty() {
-                let agree = keys.agree(records, x, y);
-                if earlier.iter().any(|rule| rule.holds(agree)) {
-                    continue;
-                }
-            }
-            *pairs += 1;
-            let pattern = comparer.compare(x, y, &mut equal);
-            let log_odds = scorer.log_odds(pattern, &equal);
-            if log_odds >= least {
-                edges.push(Edge { a, b, log_odds });
-            }
-        }
-    }
-    Ok(())
+/// A rule whose pairs were compared, but those of some blocks.
+struct Compared {
+    rule: Rule,
+    but: FxHashSet<u64>,
 }
 
-fn all(
-    comparer: &Comparer,
-    scorer: &Scorer,
+impl Compared {
+    /// Whether two records that agree in these keys were compared.
+    fn has(&self, keys: &Keys, agree: u64, a: &[u32], b: &[u32]) -> bool {
+        if !self.rule.holds(agree) {
+            return false;
+        }
+        let mut compared = self.but.is_empty();
+        if !compared {
+            let mut of_a = Vec::new();
+            keys.each_block(self.rule, a, |block| of_a.push(block));
+            keys.each_block(self.rule, b, |block| {
+                compared |= of_a.contains(&block) && !self.but.contains(&block)
+            });
+        }
+        compared
+    }
+}
+
+/// What pairs are compared by.
+struct Finder<'r> {
+    comparer: &'r Comparer<'r>,
+    scorer: &'r Scorer,
+    bounds: Bounds,
     least: f64,
-    watch: &Watch,
-) -> Result<(Vec<Edge>, Vec<RuleCount>), Stopped> {
-    let records = comparer.records;
+}
+
+impl Finder<'_> {
+    /// The logarithm of the odds of two rows, if it is at least the least.
+    fn score(&self, a: &[u32], b: &[u32]) -> Option<f64> {
+        if !self.comparer.may_reach(self.scorer, &self.bounds, self.least, a, b) {
+            return None;
+        }
+        let mut equal = [0.0; MOST_FIELDS];
+        let pattern = self.comparer.compare(a, b, &mut equal);
+        Some(self.scorer.log_odds(pattern, &equal)).filter(|&log_odds| log_odds >= self.least)
+    }
+
+    /// Compares the records of a block, but those that an earlier rule has brought together.
+    fn compare_block(
+        &self,
+        keys: &Keys,
+        earlier: &[Compared],
+        block: &[(u64, u32)],
+        watch: &Watch,
+        edges: &mut Vec<Edge>,
+    ) -> Result<u64, Stopped> {
+        let records = self.comparer.records;
+        let mut pairs = 0;
+        for (n, &(_, a)) in block.iter().enumerate() {
+            watch.go_on()?;
+            let (of_a, x) = (keys.row(a), records.row(a));
+            for &(_, b) in &block[n + 1..] {
+                if !records.comparable(a, b) {
+                    continue;
+                }
+                if !earlier.is_empty() {
+                    let agree = keys.agree(of_a, keys.row(b));
+                    if earlier.iter().any(|earlier| earlier.has(keys, agree, of_a, keys.row(b))) {
+                        continue;
+                    }
+                }
+                pairs += 1;
+                if let Some(log_odds) = self.score(x, records.row(b)) {
+                    edges.push(Edge { a, b, log_odds });
+                }
+            }
+        }
+        Ok(pairs)
+    }
+}
+
+fn all(finder: &Finder, watch: &Watch) -> Result<(Vec<Edge>, Vec<RuleCount>), Stopped> {
+    let records = finder.comparer.records;
     let count = records.len() as u32;
     watch.begin(Phase::Comparing, u64::from(count));
     let rows: Vec<(Vec<Edge>, u64)> = (0..count)
         .into_par_iter()
         .map(|a| {
-            let mut equal = [0.0; MOST_FIELDS];
             let mut edges = Vec::new();
             let mut pairs = 0;
-            for b in a + 1..count {
-                if records.comparable(a, b) {
-                    pairs += 1;
-                    let pattern = comparer.compare(records.row(a), records.row(b), &mut equal);
-                    let log_odds = scorer.log_odds(pattern, &equal);
-                    if log_odds >= least {
-                        edges.push(Edge { a, b, log_odds });
-                    }
+            for b in (a + 1..count).filter(|&b| records.comparable(a, b)) {
+                pairs += 1;
+                if let Some(log_odds) = finder.score(records.row(a), records.row(b)) {
+                    edges.push(Edge { a, b, log_odds });
                 }
             }
             watch.take(size_of_val(&edges[..]))?;

@@ -265,6 +265,16 @@ pub struct Scorer {
     frequencies: Vec<Frequencies>,
 }
 
+/// What the logarithm of the odds can be at most, as soon as some of the fields are known: of one
+/// person against unrelated ones, which is never less than against all others.
+pub struct Bounds {
+    pub prior: f64,
+    /// By field, if its values are not equal.
+    pub unequal: Vec<f64>,
+    /// By field and cell, frequency apart.
+    pub of_cell: Vec<[f64; CELLS]>,
+}
+
 /// What one field adds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Step {
@@ -317,6 +327,41 @@ impl Scorer {
         odds(&sum)
     }
 
+    /// What the fields can add at most.
+    pub fn bounds(&self) -> Bounds {
+        let ratio = |of_state: &[[f64; CELLS]; KINDS_OF_PAIR], cell: Cell| {
+            of_state[0][cell] - of_state[KINDS_OF_PAIR - 1][cell]
+        };
+        let of_cell: Vec<[f64; CELLS]> = self
+            .logarithm
+            .iter()
+            .zip(&self.cells)
+            .map(|(states, cells)| {
+                let mut most = [0.0; CELLS];
+                for cell in cells.all() {
+                    most[cell] = states.iter().map(|state| ratio(state, cell)).fold(f64::MIN, f64::max);
+                }
+                most
+            })
+            .collect();
+        let unequal = of_cell.iter().zip(&self.cells).map(|(most, cells)| {
+            most[1..usize::from(cells.top)].iter().copied().fold(f64::MIN, f64::max)
+        });
+        Bounds {
+            prior: self.prior[0] - self.prior[KINDS_OF_PAIR - 1],
+            unequal: unequal.collect(),
+            of_cell,
+        }
+    }
+
+    /// By how much a value's being rare or common moves the logarithm of the odds, if it is equal.
+    pub fn of_frequency(&self, field: usize, cell: Cell, frequency: f64) -> f64 {
+        match self.cells[field].class(cell) {
+            Some(_) => -self.frequencies[field].excess(frequency).ln(),
+            None => 0.0,
+        }
+    }
+
     /// Adds a field; returns how much of it comes from how common its value is.
     fn add(
         &self,
@@ -331,12 +376,9 @@ impl Scorer {
         }
         let logarithm = &self.logarithm[field][state(&self.cells, self.parent[field], pattern)];
         (0..KINDS_OF_PAIR).for_each(|class| sum[class] += logarithm[class][found]);
-        if self.cells[field].class(found).is_none() {
-            return 0.0;
-        }
-        let excess = self.frequencies[field].excess(equal[field]).ln();
-        sum[KINDS_OF_PAIR - 1] += excess;
-        -excess
+        let of_frequency = self.of_frequency(field, found, equal[field]);
+        sum[KINDS_OF_PAIR - 1] -= of_frequency;
+        of_frequency
     }
 
     /// The logarithm of the odds before anything is compared, and what each field adds to it in turn.

@@ -2,6 +2,7 @@
 
 use super::compare::{Level, MISSING};
 use super::frequency::{CLASSES, Frequencies, class};
+use super::model::{Bounds, Scorer};
 use super::records::Records;
 
 /// A cell for each field, the first in the lowest bits.
@@ -76,6 +77,46 @@ impl<'r> Comparer<'r> {
             cells: records.fields.iter().map(|field| Cells::new(field.spec.comparison.top())).collect(),
             frequencies: frequencies.iter().enumerate().map(by_code).collect(),
         }
+    }
+
+    /// Whether two rows may be of one person with at least these odds (a logarithm): false only if they
+    /// are not. Fields are compared one after the other, until that is clear.
+    pub fn may_reach(&self, scorer: &Scorer, bounds: &Bounds, least: f64, a: &[u32], b: &[u32]) -> bool {
+        let mut most = bounds.prior;
+        let mut open = [0; MOST_FIELDS];
+        let mut count = 0;
+        for field in 0..self.cells.len() {
+            let (x, y) = (self.records.codes_of(field, a), self.records.codes_of(field, b));
+            let ([x], [y]) = (x, y) else {
+                // One of several values may be equal, or alike.
+                most += bounds.of_cell[field][1..].iter().copied().fold(0.0, f64::max);
+                continue;
+            };
+            if *x == 0 || *y == 0 {
+                continue;
+            }
+            if x == y {
+                let frequency = f64::from(self.frequencies[field][*x as usize]);
+                let cell = self.cells[field].of(self.cells[field].top, frequency);
+                most += bounds.of_cell[field][cell] + scorer.of_frequency(field, cell, frequency);
+            } else {
+                most += bounds.unequal[field];
+                open[count] = field;
+                count += 1;
+            }
+        }
+        if self.records.may_be_crossed(a, b) {
+            return true;
+        }
+        for &field in &open[..count] {
+            if most < least {
+                return false;
+            }
+            let (x, y) = (self.records.codes_of(field, a)[0], self.records.codes_of(field, b)[0]);
+            let level = self.records.level_of(field, x, y);
+            most += bounds.of_cell[field][usize::from(level)] - bounds.unequal[field];
+        }
+        most >= least
     }
 
     /// The pattern of two rows; `equal` gets the frequency of each field's value where it is equal.

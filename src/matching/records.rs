@@ -3,9 +3,11 @@
 use super::compare::{CROSSED, Comparison, Level, MISSING, NICKNAME};
 use super::frequency::{CLASSES, Frequencies, class};
 use super::kind::Kind;
-use super::nickname::Nicknames;
+use super::nickname::{Nicknames, are_nicknames};
 use super::value;
-use rustc_hash::FxHashMap;
+use hashbrown::HashTable;
+use rustc_hash::{FxBuildHasher, FxHashMap};
+use std::hash::BuildHasher;
 use std::mem::size_of;
 use std::ops::Range;
 
@@ -35,34 +37,58 @@ pub struct Field {
 
 /// Distinct values; the code of one is its place, 0 is none.
 pub struct Dictionary {
-    codes: FxHashMap<Box<str>, u32>,
-    values: Vec<Box<str>>,
-    bytes: usize,
+    /// Codes by the hash of their text.
+    codes: HashTable<u32>,
+    text: String,
+    /// Where the text of each value ends.
+    ends: Vec<usize>,
+    /// For names the groups of nicknames each is in.
+    groups: Option<Vec<Box<[u32]>>>,
 }
 
 impl Dictionary {
-    fn new() -> Self {
-        Dictionary { codes: FxHashMap::default(), values: vec!["".into()], bytes: 0 }
+    fn new(of_names: bool) -> Self {
+        let groups = of_names.then(|| vec![Box::default()]);
+        Dictionary { codes: HashTable::new(), text: String::new(), ends: vec![0], groups }
     }
 
-    fn code(&mut self, value: &str) -> u32 {
-        if let Some(&code) = self.codes.get(value) {
+    fn code(&mut self, value: &str, nicknames: &Nicknames) -> u32 {
+        let Dictionary { codes, text, ends, groups } = self;
+        let hash = FxBuildHasher.hash_one(value);
+        let of = |code: u32| &text[ends[code as usize - 1]..ends[code as usize]];
+        if let Some(&code) = codes.find(hash, |&code| of(code) == value) {
             return code;
         }
-        let code = self.values.len() as u32;
-        self.codes.insert(value.into(), code);
-        self.values.push(value.into());
-        self.bytes += 2 * (value.len() + size_of::<Box<str>>()) + 16;
+        let code = ends.len() as u32;
+        codes.insert_unique(hash, code, |&code| FxBuildHasher.hash_one(of(code)));
+        text.push_str(value);
+        ends.push(text.len());
+        if let Some(groups) = groups {
+            groups.push(nicknames.groups(value).into());
+        }
         code
     }
 
     pub fn value(&self, code: u32) -> &str {
-        &self.values[code as usize]
+        let code = code as usize;
+        let start = if code == 0 { 0 } else { self.ends[code - 1] };
+        &self.text[start..self.ends[code]]
     }
 
     /// All values by code, the empty one of 0 first.
     pub fn values(&self) -> impl Iterator<Item = &str> {
-        self.values.iter().map(|value| &**value)
+        (0..self.ends.len() as u32).map(|code| self.value(code))
+    }
+
+    fn bytes(&self) -> usize {
+        let groups = self.groups.as_ref().map_or(0, |groups| groups.len() * size_of::<Box<[u32]>>());
+        self.text.len() + self.ends.len() * 16 + groups
+    }
+
+    /// Whether two values are names of one group.
+    fn are_nicknames(&self, a: u32, b: u32) -> bool {
+        let of = |groups: &[Box<[u32]>]| are_nicknames(&groups[a as usize], &groups[b as usize]);
+        self.groups.as_deref().is_some_and(of)
     }
 }
 
@@ -81,6 +107,10 @@ pub struct Records {
     crossable: Option<(usize, usize)>,
 }
 
+fn names_are_in(kind: Kind) -> bool {
+    matches!(kind, Kind::GivenName | Kind::FamilyName)
+}
+
 impl Records {
     /// No records yet.
     pub fn new(specs: &[FieldSpec], link_only: bool, nicknames: Nicknames) -> Self {
@@ -91,11 +121,11 @@ impl Records {
             .iter()
             .map(|spec| {
                 let mut fresh = || {
-                    dictionaries.push(Dictionary::new());
+                    dictionaries.push(Dictionary::new(names_are_in(spec.comparison.kind)));
                     dictionaries.len() - 1
                 };
                 let dictionary = match spec.comparison.kind {
-                    Kind::GivenName | Kind::FamilyName => *names.get_or_insert_with(fresh),
+                    kind if names_are_in(kind) => *names.get_or_insert_with(fresh),
                     _ => fresh(),
                 };
                 let columns = width..width + spec.slots;
@@ -125,7 +155,9 @@ impl Records {
             for _ in field.columns.clone() {
                 let raw = values.next().unwrap_or_default();
                 let value = value::canonical(field.spec.comparison.kind, raw, field.spec.day_first);
-                let code = value.map_or(0, |value| self.dictionaries[field.dictionary].code(&value));
+                let code = value.map_or(0, |value| {
+                    self.dictionaries[field.dictionary].code(&value, &self.nicknames)
+                });
                 self.codes.push(code);
                 if code > 0 {
                     if field.counts.len() <= code as usize {
@@ -164,7 +196,7 @@ impl Records {
 
     /// About how much memory they take, in bytes.
     pub fn bytes(&self) -> usize {
-        let dictionaries: usize = self.dictionaries.iter().map(|dictionary| dictionary.bytes).sum();
+        let dictionaries: usize = self.dictionaries.iter().map(Dictionary::bytes).sum();
         let counts: usize = self.fields.iter().map(|field| field.counts.len()).sum();
         dictionaries + 4 * (self.codes.len() + counts) + 2 * self.sides.len()
     }
@@ -242,6 +274,15 @@ impl Records {
         }
     }
 
+    /// Whether a given name of one row is a family name of the other.
+    pub fn may_be_crossed(&self, a: &[u32], b: &[u32]) -> bool {
+        self.crossable.is_some_and(|(given, family)| {
+            let of = |field, row| self.codes_of(field, row);
+            let meet = |x: &[u32], y: &[u32]| x.iter().any(|&code| code > 0 && y.contains(&code));
+            meet(of(given, a), of(family, b)) || meet(of(family, a), of(given, b))
+        })
+    }
+
     /// Sees given and family names that stand in each other's place: the given name's level then says
     /// it for both.
     fn cross(&self, given: usize, family: usize, a: &[u32], b: &[u32], levels: &mut [(Level, u32)]) {
@@ -275,7 +316,8 @@ impl Records {
         best
     }
 
-    fn level_of(&self, field: usize, a: u32, b: u32) -> Level {
+    /// The level of two values of a field.
+    pub fn level_of(&self, field: usize, a: u32, b: u32) -> Level {
         if a == 0 || b == 0 {
             return MISSING;
         }
@@ -288,8 +330,9 @@ impl Records {
         // A similarity may differ in its last bit with the order.
         let (x, y) = if x < y { (x, y) } else { (y, x) };
         let level = spec.comparison.level(x, y);
-        let nicknamed =
-            level < NICKNAME && spec.comparison.is_standard(Kind::GivenName) && self.nicknames.are(x, y);
+        let nicknamed = level < NICKNAME
+            && spec.comparison.is_standard(Kind::GivenName)
+            && dictionary.are_nicknames(a, b);
         if nicknamed { NICKNAME } else { level }
     }
 }

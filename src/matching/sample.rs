@@ -5,6 +5,7 @@ use super::blocking::{Keys, Rule, blocks};
 use super::learn::{Class, Look};
 use super::pattern::{Comparer, MOST_FIELDS, Pattern};
 use super::watch::{Stopped, Watch};
+use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
 /// Up to so many pairs in all are all looked at.
@@ -76,7 +77,7 @@ pub fn of_stratum(
                     continue;
                 }
                 let (x, y) = (records.row(a), records.row(b));
-                let agree = keys.agree(records, x, y);
+                let agree = keys.agree(keys.row(a), keys.row(b));
                 if earlier.iter().any(|rule| rule.holds(agree)) {
                     continue;
                 }
@@ -95,6 +96,9 @@ pub fn of_stratum(
     Ok(sampled)
 }
 
+/// Random pairs are drawn by so many streams of numbers, each on any thread.
+const STREAMS: usize = 64;
+
 /// Random pairs that no rule has, standing for `rest` pairs; each stands for so many that hardly any
 /// can be of one person.
 pub fn of_rest(
@@ -107,26 +111,33 @@ pub fn of_rest(
     watch: &Watch,
 ) -> Result<Vec<Sampled>, Stopped> {
     let records = comparer.records;
-    let mut random = Random(seed);
-    let mut equal = [0.0; MOST_FIELDS];
-    let mut sampled = Vec::with_capacity(count);
     let limit = records.len() as u64;
-    for n in 0..count {
-        if n % 1024 == 0 {
-            watch.go_on()?;
-        }
-        let (a, b) = (random.below(limit) as u32, random.below(limit) as u32);
-        if !records.comparable(a, b) {
-            continue;
-        }
-        let (x, y) = (records.row(a), records.row(b));
-        let agree = keys.agree(records, x, y);
-        if rules.iter().any(|rule| rule.holds(agree)) {
-            continue;
-        }
-        let pattern = comparer.compare(x, y, &mut equal);
-        sampled.push(Sampled { pattern, agree, a, b, weight: 0.0, label: Some(Class::Unrelated) });
-    }
+    let streams: Vec<Vec<Sampled>> = (0..STREAMS)
+        .into_par_iter()
+        .map(|stream| {
+            let mut random = Random(mix(seed ^ mix(stream as u64 + 1)));
+            let mut equal = [0.0; MOST_FIELDS];
+            let mut sampled = Vec::new();
+            for n in 0..count.div_ceil(STREAMS) {
+                if n % 256 == 0 {
+                    watch.go_on()?;
+                }
+                let (a, b) = (random.below(limit) as u32, random.below(limit) as u32);
+                if !records.comparable(a, b) {
+                    continue;
+                }
+                let agree = keys.agree(keys.row(a), keys.row(b));
+                if rules.iter().any(|rule| rule.holds(agree)) {
+                    continue;
+                }
+                let pattern = comparer.compare(records.row(a), records.row(b), &mut equal);
+                let label = Some(Class::Unrelated);
+                sampled.push(Sampled { pattern, agree, a, b, weight: 0.0, label });
+            }
+            Ok(sampled)
+        })
+        .collect::<Result<_, Stopped>>()?;
+    let mut sampled = streams.concat();
     let weight = rest.max(0.0) / sampled.len().max(1) as f64;
     sampled.iter_mut().for_each(|pair| pair.weight = weight);
     Ok(sampled)
@@ -135,26 +146,23 @@ pub fn of_rest(
 /// All pairs there are.
 pub fn of_all(comparer: &Comparer, keys: &Keys, watch: &Watch) -> Result<Vec<Sampled>, Stopped> {
     let records = comparer.records;
-    let mut equal = [0.0; MOST_FIELDS];
-    let mut sampled = Vec::new();
-    for a in 0..records.len() as u32 {
-        watch.go_on()?;
-        for b in a + 1..records.len() as u32 {
-            if records.comparable(a, b) {
-                let (x, y) = (records.row(a), records.row(b));
-                let pattern = comparer.compare(x, y, &mut equal);
-                sampled.push(Sampled {
-                    pattern,
-                    agree: keys.agree(records, x, y),
-                    a,
-                    b,
-                    weight: 1.0,
-                    label: None,
-                });
-            }
-        }
-    }
-    Ok(sampled)
+    let count = records.len() as u32;
+    let rows: Vec<Vec<Sampled>> = (0..count)
+        .into_par_iter()
+        .map(|a| {
+            watch.go_on()?;
+            let mut equal = [0.0; MOST_FIELDS];
+            let others = (a + 1..count).filter(|&b| records.comparable(a, b));
+            Ok(others
+                .map(|b| {
+                    let pattern = comparer.compare(records.row(a), records.row(b), &mut equal);
+                    let agree = keys.agree(keys.row(a), keys.row(b));
+                    Sampled { pattern, agree, a, b, weight: 1.0, label: None }
+                })
+                .collect())
+        })
+        .collect::<Result<_, Stopped>>()?;
+    Ok(rows.concat())
 }
 
 /// Pairs that look the same, put together; in a fixed order.

@@ -55,9 +55,11 @@ pub struct RuleReport {
 const POOL_PAIRS: f64 = 10.0;
 const MAX_PAIRS: f64 = 30.0;
 
-/// Pairs to learn from: of all rules, and random ones.
+/// Pairs to learn from: of all rules, and random ones; in all at most, and for each record.
 const SAMPLE: f64 = 2e6;
+const SAMPLE_FOR_EACH: f64 = 200.0;
 const RANDOM: usize = 1_000_000;
+const RANDOM_FOR_EACH: usize = 100;
 
 /// Records whose blocks are counted to tell how many pairs a rule makes.
 const COUNTED: u64 = 200_000;
@@ -74,6 +76,7 @@ pub fn train(records: &Records, options: &Options, watch: &Watch) -> Result<(Mod
         (0..records.fields.len()).map(|field| records.frequencies(field)).collect();
     let comparer = Comparer::new(records, &frequencies);
     let keys = Keys::all(records);
+    watch.take(keys.bytes())?;
     let pool = pool(records, &keys, watch)?;
     let sampled = sample(&comparer, &keys, &pool, options.seed, watch)?;
     watch.begin(Phase::Learning, 0);
@@ -150,7 +153,8 @@ fn pool(records: &Records, keys: &Keys, watch: &Watch) -> Result<Vec<Stratum>, S
         .map(|(rule, pairs)| Stratum { rule, pairs, one_of: 1 })
         .collect();
     pool.sort_by(|x, y| x.pairs.total_cmp(&y.pairs).then(x.rule.cmp(&y.rule)));
-    let each = SAMPLE / pool.len().max(1) as f64;
+    let most = SAMPLE.min(SAMPLE_FOR_EACH * records.len() as f64);
+    let each = most / pool.len().max(1) as f64;
     pool.iter_mut().for_each(|stratum| stratum.one_of = (stratum.pairs / each).ceil().max(1.0) as u64);
     Ok(pool)
 }
@@ -181,7 +185,8 @@ fn sample(
         .collect::<Result<_, Stopped>>()?;
     let mut sampled: Vec<Sampled> = strata.into_iter().flatten().collect();
     let found: f64 = sampled.iter().map(|pair| pair.weight).sum();
-    sampled.extend(sample::of_rest(comparer, keys, &rules, RANDOM, all - found, seed, watch)?);
+    let random = RANDOM.min(RANDOM_FOR_EACH * comparer.records.len());
+    sampled.extend(sample::of_rest(comparer, keys, &rules, random, all - found, seed, watch)?);
     Ok(sampled)
 }
 

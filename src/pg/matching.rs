@@ -4,7 +4,7 @@ use super::backfill::{self, Matches};
 use super::records::{self, Loaded, Plan};
 use super::source::{self, Source};
 use super::transaction::{self, PinnedSettings, Procedure};
-use super::{configuration, model, progress, review, settings, thread};
+use super::{configuration, model, progress, review, settings, spi, thread};
 use crate::error::Error;
 use crate::graph::rules::Rules;
 use crate::graph::task::Task;
@@ -20,6 +20,7 @@ use crate::matching::records::Records;
 use crate::matching::watch::{Phase, Stopped, Watch};
 use crate::matching::{svg, train};
 use pgrx::pg_sys;
+use rustc_hash::FxHashMap;
 use serde_json::{Map, Value as Json, json};
 use std::sync::Arc;
 
@@ -87,45 +88,74 @@ fn keyed(sources: Option<&[pg_sys::Oid]>) -> Result<Vec<Source>, Error> {
 /// doubtful pairs before somebody.
 pub fn run(name: &str, procedure: &Procedure) -> Result<(), Error> {
     transaction::refuse_if_read_only();
+    read_what_never_was(model::read(name)?.sources.as_deref(), procedure)?;
     let _pinned = PinnedSettings::pin();
     let configuration = configuration::current()?;
     progress::begin(progress::Work::Match);
     let model = model::read(name)?;
     let (attached, loaded) = load(&model, &configuration.rules)?;
     let record_type = record_type(&configuration.rules);
-    let learned = model.model;
-    let threshold = learned.match_threshold;
-    let (loaded, found) = on_threads(loaded, move |loaded, watch| {
-        let found = Found::new(&loaded.records, &learned, learned.review_threshold, watch)?;
-        let joined = found.cluster(&loaded.records, &learned, threshold, watch)?;
-        Ok((loaded, (found, joined)))
+    let scope = attached.iter().map(|source| format!("{record_type}:{}/", source.name)).collect();
+    let Outcome { matches, reviews, report } = on_threads(loaded, move |loaded, watch| {
+        outcome(&loaded, &model.model, &record_type, scope, watch)
     })?;
-    let (Found { edges, counts }, joined) = found;
-    let name_of = |record: u32| loaded.identifier(&record_type, record);
-    let scope: Vec<String> =
-        attached.iter().map(|source| format!("{record_type}:{}/", source.name)).collect();
-    let mut matches = Matches { scope, pairs: Vec::new() };
-    let mut reviews = Vec::new();
+    backfill::replace_matches(&matches, procedure)?;
+    review::replace(&matches.scope, &reviews);
+    model::note_match(name, &report);
+    progress::end();
+    Ok(())
+}
+
+/// Backfills sources that nobody has: only records that are known can be linked.
+fn read_what_never_was(sources: Option<&[pg_sys::Oid]>, procedure: &Procedure) -> Result<(), Error> {
+    for source in keyed(sources)? {
+        let was_read = "SELECT FROM identity_resolve.source WHERE id = $1 AND backfilled_at IS NOT NULL";
+        if spi::one(was_read, &[(source.number as i32).into()], |_| ()).is_none() {
+            backfill::backfill(Some(source.oid), procedure)?;
+        }
+    }
+    Ok(())
+}
+
+/// What comes of comparing all records: links, pairs in doubt, and what is said of it.
+struct Outcome {
+    matches: Matches,
+    reviews: Vec<(String, String, f64)>,
+    report: Json,
+}
+
+fn outcome(
+    loaded: &Loaded,
+    model: &Model,
+    record_type: &str,
+    scope: Vec<String>,
+    watch: &Watch,
+) -> Result<Outcome, Stopped> {
+    let found = Found::new(&loaded.records, model, model.review_threshold, watch)?;
+    let joined = found.cluster(&loaded.records, model, model.match_threshold, watch)?;
+    let edges = &found.edges;
     let groups =
         evaluate::groups(loaded.records.len(), joined.iter().map(|&place| &edges[place as usize]));
-    let linked: rustc_hash::FxHashSet<u32> = joined.iter().copied().collect();
-    for (place, edge) in edges.iter().enumerate() {
-        let pair = || (name_of(edge.a), name_of(edge.b), probability(edge.log_odds));
-        if linked.contains(&(place as u32)) {
+    let mut links = vec![false; edges.len()];
+    joined.iter().for_each(|&place| links[place as usize] = true);
+    let mut matches = Matches { scope, pairs: Vec::new() };
+    let mut reviews = Vec::new();
+    for (edge, link) in edges.iter().zip(links) {
+        watch.go_on()?;
+        let name = |record| loaded.identifier(record_type, record);
+        let pair = || (name(edge.a), name(edge.b), probability(edge.log_odds));
+        if link {
             matches.pairs.push(pair());
         } else if groups[edge.a as usize] != groups[edge.b as usize] {
             reviews.push(pair());
         }
     }
-    backfill::replace_matches(&matches, procedure)?;
-    review::replace(&matches.scope, &reviews);
-    model::note_match(name, &report(&counts, matches.pairs.len(), reviews.len(), &groups));
-    progress::end();
-    Ok(())
+    let report = report(&found.counts, matches.pairs.len(), reviews.len(), &groups);
+    Ok(Outcome { matches, reviews, report })
 }
 
 fn report(counts: &[RuleCount], links: usize, reviews: usize, groups: &[u32]) -> Json {
-    let mut sizes: rustc_hash::FxHashMap<u32, usize> = rustc_hash::FxHashMap::default();
+    let mut sizes: FxHashMap<u32, usize> = FxHashMap::default();
     groups.iter().for_each(|&group| *sizes.entry(group).or_default() += 1);
     let several = sizes.values().filter(|&&size| size > 1);
     json!({

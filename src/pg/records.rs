@@ -3,9 +3,10 @@
 use super::cursor::stream;
 use super::scan::quoted;
 use super::source::{self, Source};
-use super::{progress, settings, spi, thread, watch};
+use super::{progress, settings, spi, thread, transaction, watch};
 use crate::error::Error;
 use crate::graph::rules::{Role, Rules};
+use crate::graph::task::Task;
 use crate::matching::compare::Comparison;
 use crate::matching::kind::Kind;
 use crate::matching::nickname::Nicknames;
@@ -242,26 +243,31 @@ pub fn load(plans: &[Plan], specs: &[FieldSpec], link_only: bool) -> Result<Load
         let (added, ()) = thread::with_consumer(add, |batches| feed(&query, width, &batches));
         added?;
     }
-    let names = &loaded.names;
-    let hash = |place: usize| {
-        let source = &names.sources[usize::from(sides[place])];
-        let bytes = source.bytes().chain([b'/']).chain(names.key(place).bytes());
-        bytes.fold(0u64, |hash, byte| {
-            (hash.rotate_left(5) ^ u64::from(byte)).wrapping_mul(0x517c_c1b7_2722_0a95)
-        })
-    };
-    let mut order: Vec<(u64, u32)> =
-        (0..sides.len()).map(|place| (mix(hash(place)), place as u32)).collect();
-    order.sort_unstable_by(|x, y| {
-        x.0.cmp(&y.0).then_with(|| names.key(x.1 as usize).cmp(names.key(y.1 as usize)))
-    });
-    let order: Vec<u32> = order.into_iter().map(|(_, place)| place).collect();
-    loaded.records.reorder(&order);
-    loaded.names = loaded.names.reordered(&order);
-    Ok(loaded)
+    let task = Task::begin(Some(thread::spawn), move || loaded.arranged(&sides));
+    Ok(task.finish(&mut transaction::check_for_cancel))
 }
 
 impl Loaded {
+    /// The same in an order that depends on nothing but what records are called.
+    fn arranged(mut self, sides: &[u16]) -> Self {
+        let names = &self.names;
+        let hash = |place: usize| {
+            let source = names.sources[usize::from(sides[place])].bytes();
+            let name = source.chain([b'/']).chain(names.key(place).bytes());
+            name.fold(0, |hash, byte| mix(hash ^ u64::from(byte)))
+        };
+        let mut order: Vec<(u64, u32)> =
+            (0..sides.len()).map(|place| (hash(place), place as u32)).collect();
+        order.sort_unstable_by(|x, y| {
+            let key = |place: u32| names.key(place as usize);
+            x.0.cmp(&y.0).then_with(|| key(x.1).cmp(key(y.1)))
+        });
+        let order: Vec<u32> = order.into_iter().map(|(_, place)| place).collect();
+        self.records.reorder(&order);
+        self.names = self.names.reordered(&order);
+        self
+    }
+
     /// The canonical text of a record: `record:schema.table/key`.
     pub fn identifier(&self, record_type: &str, record: u32) -> String {
         let source = &self.names.sources[usize::from(self.records.side(record))];

@@ -4,7 +4,10 @@ use super::cursor::stream;
 use super::records::Loaded;
 use super::scan::quoted;
 use super::source::{self, Source};
+use super::transaction;
 use crate::error::Error;
+use crate::matching::evaluate::groups;
+use crate::matching::find::Edge;
 use pgrx::pg_sys;
 use rustc_hash::FxHashMap;
 
@@ -32,6 +35,9 @@ pub fn read(
     let count = loaded.records.len();
     let mut places: FxHashMap<String, u32> = FxHashMap::default();
     for record in 0..count as u32 {
+        if record % 4096 == 0 {
+            transaction::check_for_cancel();
+        }
         places.insert(loaded.identifier(record_type, record), record);
     }
     let place = |text: &str| match (places.get(text), sources) {
@@ -46,13 +52,10 @@ pub fn read(
         let mut pairs = Vec::new();
         stream(&query(a, b), &[], |row| {
             if let (Some(a), Some(b)) = (row.text(0).and_then(place), row.text(1).and_then(place)) {
-                pairs.push(crate::matching::find::Edge { a, b, log_odds: 0.0 });
+                pairs.push(Edge { a, b, log_odds: 0.0 });
             }
         });
-        return Ok(crate::matching::evaluate::groups(count, pairs.iter())
-            .into_iter()
-            .map(Some)
-            .collect());
+        return Ok(groups(count, pairs.iter()).into_iter().map(Some).collect());
     }
     let (Some(record), Some(person)) = (column(&RECORD), column(&PERSON)) else {
         return Err(Error::TruthShape { relation: relation.name, columns });
