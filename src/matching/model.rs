@@ -408,7 +408,8 @@ pub fn probability(log_odds: f64) -> f64 {
     1.0 / (1.0 + (-log_odds).exp())
 }
 
-/// The logarithm of the odds of a probability.
+/// The logarithm of the odds of a probability; finite also where that is 0 or 1 but for rounding.
 pub fn log_odds(probability: f64) -> f64 {
+    let probability = probability.clamp(f64::EPSILON, 1.0 - f64::EPSILON);
     (probability / (1.0 - probability)).ln()
 }

@@ -2,7 +2,7 @@
 
 use super::blocking::{Key, Keys, Rule, blocks, pairs};
 use super::learn::{Expected, learn};
-use super::model::{KeyModel, Model, Scorer, probability};
+use super::model::{KeyModel, Model, Scorer, log_odds, probability};
 use super::options::Options;
 use super::pattern::{Comparer, MOST_FIELDS};
 use super::records::Records;
@@ -170,6 +170,7 @@ fn sample(
     let all = comparer.records.all_pairs();
     if all <= ALL_PAIRS {
         watch.begin(Phase::Sampling, 1);
+        watch.take(all as usize * size_of::<Sampled>())?;
         return sample::of_all(comparer, keys, watch);
     }
     watch.begin(Phase::Sampling, pool.len() as u64);
@@ -179,6 +180,7 @@ fn sample(
         .enumerate()
         .map(|(n, &stratum)| {
             let sampled = sample::of_stratum(comparer, keys, stratum, &rules[..n], watch)?;
+            watch.take(size_of_val(&sampled[..]))?;
             watch.advance(1)?;
             Ok(sampled)
         })
@@ -186,6 +188,7 @@ fn sample(
     let mut sampled: Vec<Sampled> = strata.into_iter().flatten().collect();
     let found: f64 = sampled.iter().map(|pair| pair.weight).sum();
     let random = RANDOM.min(RANDOM_FOR_EACH * comparer.records.len());
+    watch.take(random * size_of::<Sampled>())?;
     sampled.extend(sample::of_rest(comparer, keys, &rules, random, all - found, seed, watch)?);
     Ok(sampled)
 }
@@ -217,7 +220,7 @@ fn threshold(scored: &[f64], sampled: &[Sampled]) -> (f64, f64, f64) {
     let all: f64 = sorted.iter().map(|(p, weight)| p * weight).sum();
     let (mut taken, mut right) = (0.0, 0.0);
     let mut best = (0.0, LEAST_THRESHOLD, 1.0, 0.0);
-    for (p, weight) in sorted {
+    for (n, &(p, weight)) in sorted.iter().enumerate() {
         if p < LEAST_THRESHOLD {
             break;
         }
@@ -225,7 +228,10 @@ fn threshold(scored: &[f64], sampled: &[Sampled]) -> (f64, f64, f64) {
         right += p * weight;
         let f1 = 2.0 * right / (taken + all);
         if f1 > best.0 {
-            best = (f1, p, right / taken, right / all);
+            // Half way to the next pair.
+            let next = sorted.get(n + 1).map_or(LEAST_THRESHOLD, |&(p, _)| p);
+            let between = probability((log_odds(p) + log_odds(next)) / 2.0);
+            best = (f1, between.clamp(LEAST_THRESHOLD, MOST_THRESHOLD), right / taken, right / all);
         }
     }
     (best.1, best.2, best.3)
@@ -233,6 +239,9 @@ fn threshold(scored: &[f64], sampled: &[Sampled]) -> (f64, f64, f64) {
 
 /// Whom probability makes one are at least as probably one as not.
 const LEAST_THRESHOLD: f64 = 0.5;
+
+/// Who is as probably one person as this is linked, however sure all others are.
+const MOST_THRESHOLD: f64 = 0.999;
 
 /// Rules that find nearly all matches of the sample with few pairs; and the share they find.
 fn choose(
