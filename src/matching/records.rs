@@ -239,12 +239,13 @@ impl Records {
     /// The shares of a field's values whose frequency is of each class.
     pub fn class_shares(&self, field: usize) -> [f64; CLASSES] {
         let Field { counts, filled, .. } = &self.fields[field];
-        let mut shares = [0.0; CLASSES];
+        let filled = f64::from(*filled);
+        // Whole numbers, whose sum is the same in any order.
+        let mut values = [0u64; CLASSES];
         for &count in counts.iter().filter(|&&count| count > 0) {
-            let frequency = f64::from(count) / f64::from(*filled);
-            shares[class(frequency)] += frequency;
+            values[class(f64::from(count) / filled)] += u64::from(count);
         }
-        shares
+        values.map(|values| values as f64 / filled)
     }
 
     /// Pairs of records that are compared if nothing keeps them apart.
