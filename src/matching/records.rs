@@ -239,12 +239,13 @@ impl Records {
     /// The shares of a field's values whose frequency is of each class.
     pub fn class_shares(&self, field: usize) -> [f64; CLASSES] {
         let Field { counts, filled, .. } = &self.fields[field];
-        let mut shares = [0.0; CLASSES];
+        let filled = f64::from(*filled);
+        // Whole numbers: the order of codes, which is that of reading, must not matter.
+        let mut of_class = [0u64; CLASSES];
         for &count in counts.iter().filter(|&&count| count > 0) {
-            let frequency = f64::from(count) / f64::from(*filled);
-            shares[class(frequency)] += frequency;
+            of_class[class(f64::from(count) / filled)] += u64::from(count);
         }
-        shares
+        of_class.map(|count| if count > 0 { count as f64 / filled } else { 0.0 })
     }
 
     /// Pairs of records that are compared if nothing keeps them apart.
