@@ -86,7 +86,7 @@ pub fn train(records: &Records, options: &Options, watch: &Watch) -> Result<(Mod
     let specs: Vec<_> = records.fields.iter().map(|field| field.spec.clone()).collect();
     let mut model = Model::new(&specs, &tables, frequencies, records.link_only());
     if let Some(prior) = options.prior {
-        model.prior.matched = prior;
+        model.prior = model.prior.with_matched(prior);
     }
     let scored = score(&model, &comparer, &sampled);
     model.match_threshold = options.match_threshold.unwrap_or(THRESHOLD);
