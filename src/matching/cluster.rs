@@ -74,7 +74,10 @@ fn of_group(members: &[Vec<u32>], group: u32) -> Vec<u32> {
 fn average(comparer: &Comparer, scorer: &Scorer, one: &[u32], other: &[u32]) -> f64 {
     let records = comparer.records;
     let mut equal = [0.0; MOST_FIELDS];
-    let step = (one.len() * other.len()).div_ceil(LOOKED_AT);
+    // Without a divisor in common every record of the other group is looked at, not some of them again
+    // and again.
+    let fewest = (one.len() * other.len()).div_ceil(LOOKED_AT);
+    let step = (fewest..).find(|&step| greatest_divisor(step, other.len()) == 1).unwrap_or(fewest);
     let (mut sum, mut count) = (0.0, 0);
     for n in (0..one.len() * other.len()).step_by(step) {
         let (a, b) = (one[n / other.len()], other[n % other.len()]);
@@ -85,4 +88,9 @@ fn average(comparer: &Comparer, scorer: &Scorer, one: &[u32], other: &[u32]) -> 
         }
     }
     if count == 0 { LEAST } else { sum / f64::from(count) }
+}
+
+/// The greatest common divisor.
+fn greatest_divisor(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { greatest_divisor(b, a % b) }
 }

@@ -21,3 +21,6 @@ pub mod text;
 pub mod train;
 pub mod value;
 pub mod watch;
+
+#[cfg(test)]
+mod properties;

@@ -39,6 +39,14 @@ pub struct Shares {
     pub unrelated: f64,
 }
 
+impl Shares {
+    /// The shares if so many pairs are of one person.
+    pub fn with_matched(self, matched: f64) -> Self {
+        let others = (1.0 - matched) / (self.related + self.unrelated);
+        Shares { matched, related: self.related * others, unrelated: self.unrelated * others }
+    }
+}
+
 /// What a model knows of a field.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

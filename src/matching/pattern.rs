@@ -89,7 +89,13 @@ impl<'r> Comparer<'r> {
             let (x, y) = (self.records.codes_of(field, a), self.records.codes_of(field, b));
             let ([x], [y]) = (x, y) else {
                 // One of several values may be equal, or alike.
-                most += bounds.of_cell[field][1..].iter().copied().fold(0.0, f64::max);
+                let of_equal = |code: &u32| {
+                    let frequency = f64::from(self.frequencies[field][*code as usize]);
+                    let cell = self.cells[field].of(self.cells[field].top, frequency);
+                    bounds.of_cell[field][cell] + scorer.of_frequency(field, cell, frequency)
+                };
+                let equal = shared(x, y).map(of_equal).fold(0.0, f64::max);
+                most += equal.max(bounds.unequal[field]);
                 continue;
             };
             if *x == 0 || *y == 0 {
@@ -119,19 +125,31 @@ impl<'r> Comparer<'r> {
         most >= least
     }
 
+    /// How common the value is that is equal in two rows; of several the one that says most.
+    fn rarest(&self, field: usize, a: &[u32], b: &[u32]) -> f32 {
+        let (x, y) = (self.records.codes_of(field, a), self.records.codes_of(field, b));
+        let frequencies = shared(x, y).map(|&code| self.frequencies[field][code as usize]);
+        frequencies.fold(f32::INFINITY, f32::min)
+    }
+
     /// The pattern of two rows; `equal` gets the frequency of each field's value where it is equal.
     pub fn compare(&self, a: &[u32], b: &[u32], equal: &mut [f64; MOST_FIELDS]) -> Pattern {
         let mut levels = [(MISSING, 0); MOST_FIELDS];
         let levels = &mut levels[..self.cells.len()];
         self.records.compare(a, b, levels);
         let mut pattern = 0;
-        for (field, &(level, code)) in levels.iter().enumerate() {
+        for (field, &(level, _)) in levels.iter().enumerate() {
             let cells = self.cells[field];
             if level == cells.top {
-                equal[field] = f64::from(self.frequencies[field][code as usize]);
+                equal[field] = f64::from(self.rarest(field, a, b));
             }
             pattern |= (cells.of(level, equal[field]) as Pattern) << (4 * field);
         }
         pattern
     }
+}
+
+/// The values that two records have in common.
+fn shared<'c>(a: &'c [u32], b: &'c [u32]) -> impl Iterator<Item = &'c u32> {
+    a.iter().filter(|&&code| code > 0 && b.contains(&code))
 }

@@ -240,12 +240,12 @@ impl Records {
     pub fn class_shares(&self, field: usize) -> [f64; CLASSES] {
         let Field { counts, filled, .. } = &self.fields[field];
         let filled = f64::from(*filled);
-        // Whole numbers, whose sum is the same in any order.
-        let mut values = [0u64; CLASSES];
+        // Whole numbers: the order of codes, which is that of reading, must not matter.
+        let mut of_class = [0u64; CLASSES];
         for &count in counts.iter().filter(|&&count| count > 0) {
-            values[class(f64::from(count) / filled)] += u64::from(count);
+            of_class[class(f64::from(count) / filled)] += u64::from(count);
         }
-        values.map(|values| values as f64 / filled)
+        of_class.map(|count| if count > 0 { count as f64 / filled } else { 0.0 })
     }
 
     /// Pairs of records that are compared if nothing keeps them apart.

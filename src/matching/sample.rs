@@ -70,6 +70,7 @@ pub fn of_stratum(
     let mut sampled = Vec::new();
     let mut equal = [0.0; MOST_FIELDS];
     for block in taken.chunk_by(|x, y| x.0 == y.0) {
+        let before = sampled.len();
         for (n, &(_, a)) in block.iter().enumerate() {
             watch.go_on()?;
             for &(_, b) in &block[n + 1..] {
@@ -92,6 +93,7 @@ pub fn of_stratum(
                 });
             }
         }
+        watch.take(size_of_val(&sampled[before..]))?;
     }
     Ok(sampled)
 }
@@ -134,6 +136,7 @@ pub fn of_rest(
                 let label = Some(Class::Unrelated);
                 sampled.push(Sampled { pattern, agree, a, b, weight: 0.0, label });
             }
+            watch.take(size_of_val(&sampled[..]))?;
             Ok(sampled)
         })
         .collect::<Result<_, Stopped>>()?;
@@ -153,13 +156,15 @@ pub fn of_all(comparer: &Comparer, keys: &Keys, watch: &Watch) -> Result<Vec<Sam
             watch.go_on()?;
             let mut equal = [0.0; MOST_FIELDS];
             let others = (a + 1..count).filter(|&b| records.comparable(a, b));
-            Ok(others
+            let sampled: Vec<Sampled> = others
                 .map(|b| {
                     let pattern = comparer.compare(records.row(a), records.row(b), &mut equal);
                     let agree = keys.agree(keys.row(a), keys.row(b));
                     Sampled { pattern, agree, a, b, weight: 1.0, label: None }
                 })
-                .collect())
+                .collect();
+            watch.take(size_of_val(&sampled[..]))?;
+            Ok(sampled)
         })
         .collect::<Result<_, Stopped>>()?;
     Ok(rows.concat())

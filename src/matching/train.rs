@@ -2,7 +2,7 @@
 
 use super::blocking::{Key, Keys, Rule, blocks, pairs};
 use super::learn::{Expected, learn};
-use super::model::{KeyModel, Model, Scorer, log_odds, probability};
+use super::model::{KeyModel, Model, Scorer, probability};
 use super::options::Options;
 use super::pattern::{Comparer, MOST_FIELDS};
 use super::records::Records;
@@ -86,11 +86,11 @@ pub fn train(records: &Records, options: &Options, watch: &Watch) -> Result<(Mod
     let specs: Vec<_> = records.fields.iter().map(|field| field.spec.clone()).collect();
     let mut model = Model::new(&specs, &tables, frequencies, records.link_only());
     if let Some(prior) = options.prior {
-        model.prior.matched = prior;
+        model.prior = model.prior.with_matched(prior);
     }
     let scored = score(&model, &comparer, &sampled);
-    let (threshold, expected_precision, expected_recall) = threshold(&scored, &sampled);
-    model.match_threshold = options.match_threshold.unwrap_or(threshold);
+    model.match_threshold = options.match_threshold.unwrap_or(THRESHOLD);
+    let (expected_precision, expected_recall) = self::expected(&scored, &sampled, model.match_threshold);
     model.review_threshold = options
         .review_threshold
         .unwrap_or(model.match_threshold.min(REVIEWED))
@@ -170,7 +170,6 @@ fn sample(
     let all = comparer.records.all_pairs();
     if all <= ALL_PAIRS {
         watch.begin(Phase::Sampling, 1);
-        watch.take(all as usize * size_of::<Sampled>())?;
         return sample::of_all(comparer, keys, watch);
     }
     watch.begin(Phase::Sampling, pool.len() as u64);
@@ -180,7 +179,6 @@ fn sample(
         .enumerate()
         .map(|(n, &stratum)| {
             let sampled = sample::of_stratum(comparer, keys, stratum, &rules[..n], watch)?;
-            watch.take(size_of_val(&sampled[..]))?;
             watch.advance(1)?;
             Ok(sampled)
         })
@@ -188,7 +186,6 @@ fn sample(
     let mut sampled: Vec<Sampled> = strata.into_iter().flatten().collect();
     let found: f64 = sampled.iter().map(|pair| pair.weight).sum();
     let random = RANDOM.min(RANDOM_FOR_EACH * comparer.records.len());
-    watch.take(random * size_of::<Sampled>())?;
     sampled.extend(sample::of_rest(comparer, keys, &rules, random, all - found, seed, watch)?);
     Ok(sampled)
 }
@@ -207,41 +204,24 @@ fn score(model: &Model, comparer: &Comparer, sampled: &[Sampled]) -> Vec<f64> {
         .collect()
 }
 
-/// The threshold at which F1 is expected to be greatest, at least one half; and the precision and
-/// recall expected there.
-fn threshold(scored: &[f64], sampled: &[Sampled]) -> (f64, f64, f64) {
-    let mut sorted: Vec<(f64, f64)> = scored
-        .iter()
-        .zip(sampled)
-        .map(|(&p, pair)| (p, pair.weight))
-        .filter(|&(p, _)| p > 0.001)
-        .collect();
-    sorted.sort_by(|x, y| y.0.total_cmp(&x.0).then(x.1.total_cmp(&y.1)));
-    let all: f64 = sorted.iter().map(|(p, weight)| p * weight).sum();
-    let (mut taken, mut right) = (0.0, 0.0);
-    let mut best = (0.0, LEAST_THRESHOLD, 1.0, 0.0);
-    for (n, &(p, weight)) in sorted.iter().enumerate() {
-        if p < LEAST_THRESHOLD {
-            break;
-        }
-        taken += weight;
-        right += p * weight;
-        let f1 = 2.0 * right / (taken + all);
-        if f1 > best.0 {
-            // Half way to the next pair.
-            let next = sorted.get(n + 1).map_or(LEAST_THRESHOLD, |&(p, _)| p);
-            let between = probability((log_odds(p) + log_odds(next)) / 2.0);
-            best = (f1, between.clamp(LEAST_THRESHOLD, MOST_THRESHOLD), right / taken, right / all);
+/// Pairs are linked that are one person's as likely as not. No higher threshold has a greater F1 to be
+/// expected: a pair raises F1 if its probability is above one half of it, and F1 is at most 1 (Lipton,
+/// Elkan, Naryanaswamy, ECML PKDD 2014).
+const THRESHOLD: f64 = 0.5;
+
+/// The precision and the recall that are expected at a threshold.
+fn expected(scored: &[f64], sampled: &[Sampled], threshold: f64) -> (f64, f64) {
+    let (mut all, mut taken, mut right) = (0.0, 0.0, 0.0);
+    for (p, pair) in scored.iter().zip(sampled) {
+        all += p * pair.weight;
+        if *p >= threshold {
+            taken += pair.weight;
+            right += p * pair.weight;
         }
     }
-    (best.1, best.2, best.3)
+    let share = |of: f64| if of > 0.0 { right / of } else { 1.0 };
+    (share(taken), share(all))
 }
-
-/// Whom probability makes one are at least as probably one as not.
-const LEAST_THRESHOLD: f64 = 0.5;
-
-/// Who is as probably one person as this is linked, however sure all others are.
-const MOST_THRESHOLD: f64 = 0.999;
 
 /// Rules that find nearly all matches of the sample with few pairs; and the share they find.
 fn choose(
