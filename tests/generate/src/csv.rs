@@ -22,7 +22,7 @@ impl Csv {
                 self.0.write_all(b",")?;
             }
             let field = field.as_ref();
-            if field.contains([',', '"', '\n', '\r']) {
+            if field.bytes().any(|byte| matches!(byte, b',' | b'"' | b'\n' | b'\r')) {
                 write!(self.0, "\"{}\"", field.replace('"', "\"\""))?;
             } else {
                 self.0.write_all(field.as_bytes())?;

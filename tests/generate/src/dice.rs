@@ -63,3 +63,16 @@ impl Dice {
         ((1.0 / (root * root.sqrt())) as u64).min(cap)
     }
 }
+
+/// A one-to-one map of `0..range`, so that neighbours do not get neighbouring numbers. The
+/// factor has no divisor in common with the ranges in use.
+pub fn scatter(index: u64, range: u64) -> u64 {
+    index * 48_611_123 % range
+}
+
+/// Bits that look random, the same for the same key: the last steps of SplitMix64.
+pub fn mix(key: u64) -> u64 {
+    let key = (key ^ (key >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let key = (key ^ (key >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    key ^ (key >> 31)
+}

@@ -8,4 +8,6 @@ pub mod csv;
 pub mod dice;
 pub mod events;
 pub mod names;
+pub mod options;
+pub mod persons;
 pub mod shop;

@@ -192,16 +192,36 @@ pub const TOWNS: [(&str, &str, &str); 18] = [
 
 /// A name as it stands in an address: lower case, ASCII, no blanks.
 pub fn ascii(name: &str) -> String {
-    name.chars()
-        .filter_map(|letter| match letter {
-            'à' | 'â' | 'ä' => Some('a'),
-            'ç' => Some('c'),
-            'è' | 'é' | 'ê' | 'ë' | 'É' => Some('e'),
-            'î' | 'ï' => Some('i'),
-            'ô' | 'ö' => Some('o'),
-            'ù' | 'û' | 'ü' => Some('u'),
-            'a'..='z' | 'A'..='Z' => Some(letter.to_ascii_lowercase()),
-            _ => None,
-        })
+    without_accents(name)
+        .chars()
+        .filter(char::is_ascii_alphabetic)
+        .map(|letter| letter.to_ascii_lowercase())
         .collect()
+}
+
+/// A text as it stands where accents cannot be typed.
+pub fn without_accents(text: &str) -> String {
+    text.chars().map(without_accent).collect()
+}
+
+fn without_accent(letter: char) -> char {
+    match letter {
+        'à' | 'á' | 'â' | 'ä' | 'å' => 'a',
+        'Á' | 'Ä' => 'A',
+        'ć' | 'č' | 'ç' => 'c',
+        'Ç' => 'C',
+        'è' | 'é' | 'ê' | 'ë' => 'e',
+        'É' => 'E',
+        'ğ' => 'g',
+        'ì' | 'í' | 'î' | 'ï' | 'ı' => 'i',
+        'ñ' => 'n',
+        'ò' | 'ó' | 'ô' | 'ö' | 'ø' => 'o',
+        'Ó' | 'Ö' => 'O',
+        'ś' | 'ş' | 'ß' => 's',
+        'Ş' => 'S',
+        'ù' | 'ú' | 'û' | 'ü' => 'u',
+        'Ü' => 'U',
+        'ÿ' => 'y',
+        other => other,
+    }
 }

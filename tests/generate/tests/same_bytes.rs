@@ -45,3 +45,22 @@ fn a_log_has_a_digest() {
     );
     assert_eq!(fs::read_to_string(folder.join("events.csv")).unwrap().lines().count(), 20_001);
 }
+
+#[test]
+fn persons_have_a_digest() {
+    use generate::persons::{Country, write};
+
+    let folder = folder("persons");
+    fs::create_dir_all(&folder).unwrap();
+    let digests = [Country::Us, Country::Fr, Country::De].map(|country| {
+        let file = folder.join(format!("{country:?}.csv"));
+        write(20_000, 1, country, &file).unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap().lines().count(), 20_001);
+        digest(&file)
+    });
+    assert_eq!(
+        digests,
+        [3_245_637_203_329_441_108, 15_770_095_425_811_463_672, 4_899_550_260_236_764_712],
+        "benchmark figures of different persons cannot be compared"
+    );
+}

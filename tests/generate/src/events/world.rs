@@ -3,7 +3,7 @@
 
 use super::log::{DeviceType, Person};
 use crate::clock::{DAY, date};
-use crate::dice::Dice;
+use crate::dice::{Dice, scatter};
 
 /// First midnight of the log.
 pub const START: i64 = date(2024, 11, 1);
@@ -90,17 +90,17 @@ impl World {
 
     pub fn new_customer_number(&mut self) -> u32 {
         self.customers += 1;
-        scatter(self.customers, 90_000_000) + 10_000_000
+        10_000_000 + scatter(self.customers.into(), 90_000_000) as u32
     }
 
     pub fn new_mobile(&mut self) -> u32 {
         self.mobiles += 1;
-        640_000_000 + scatter(self.mobiles, 50_000_000)
+        640_000_000 + scatter(self.mobiles.into(), 50_000_000) as u32
     }
 
     pub fn new_landline(&mut self) -> u32 {
         self.landlines += 1;
-        110_000_000 + scatter(self.landlines, 50_000_000)
+        110_000_000 + scatter(self.landlines.into(), 50_000_000) as u32
     }
 
     /// A number goes back to the operator, who lets it rest for four months.
@@ -115,12 +115,6 @@ impl World {
     pub fn recycled_mobile(&mut self) -> Option<(u32, u32)> {
         self.released.pop()
     }
-}
-
-/// A one-to-one map of `0..range`, so that neighbours do not get neighbouring numbers. The
-/// factor has no divisor in common with the ranges in use.
-fn scatter(index: u32, range: u64) -> u32 {
-    (u64::from(index) * 48_611_123 % range) as u32
 }
 
 /// A time of day on a day of the log, busy in the evening.
