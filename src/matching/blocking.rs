@@ -96,8 +96,8 @@ pub struct Keys {
     rows: Vec<u32>,
 }
 
-/// Keys there can be.
-const MOST_KEYS: usize = 64;
+/// Keys there can be, each a bit.
+pub const MOST_KEYS: usize = 64;
 
 impl Keys {
     pub fn new(records: &Records, keys: Vec<Key>) -> Self {

@@ -32,6 +32,18 @@ pub struct Measure {
     pub levels: Vec<f64>,
 }
 
+impl Measure {
+    /// What is wrong with the levels, if anything is.
+    pub fn check(&self) -> Result<(), String> {
+        let falling = self.levels.windows(2).all(|pair| pair[0] > pair[1]);
+        let inside = self.levels.iter().all(|&level| level > 0.0 && level <= 1.0);
+        if falling && inside && self.levels.len() <= MOST_LEVELS {
+            return Ok(());
+        }
+        Err(format!("are up to {MOST_LEVELS} numbers between 0 and 1, the highest first"))
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Similarity {

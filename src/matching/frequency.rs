@@ -58,6 +58,12 @@ impl Frequencies {
         }
     }
 
+    /// Whether all are probabilities of what can be.
+    pub fn are_probable(&self) -> bool {
+        let mut all = self.common.values().chain(&self.of_class).chain([&self.other]);
+        all.all(|&frequency| frequency > 0.0 && frequency <= 1.0)
+    }
+
     pub fn of(&self, value: &str) -> f64 {
         self.common.get(value).copied().unwrap_or(self.other)
     }

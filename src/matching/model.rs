@@ -1,12 +1,13 @@
 //! A model: what was learned, as a row can keep it, and how it scores a pair.
 
-use super::blocking::{Key, Transform};
-use super::compare::{Comparison, MOST_LEVELS, Measure};
+use super::blocking::{Key, MOST_KEYS, Transform};
+use super::compare::{Comparison, Measure};
 use super::frequency::Frequencies;
 use super::kind::Kind;
 use super::learn::{KINDS_OF_PAIR, STATES, Tables, state};
 use super::pattern::{CELLS, Cell, Cells, MOST_FIELDS, Pattern, cell};
 use super::records::FieldSpec;
+use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -204,15 +205,22 @@ impl Model {
         if ![matched, related, unrelated].into_iter().chain(thresholds).all(probable) {
             return Err("priors and thresholds are between 0 and 1".into());
         }
+        if self.review_threshold > self.match_threshold {
+            return Err("review_threshold is not above match_threshold".into());
+        }
         for (n, field) in self.fields.iter().enumerate() {
             let name = &field.name;
             if self.field(name) != Some(n) {
                 return Err(format!("two fields are called \"{name}\""));
             }
+            if let Some(wrong) = field.compare.as_ref().and_then(|measure| measure.check().err()) {
+                return Err(format!("levels of \"{name}\" {wrong}"));
+            }
+            if !field.frequencies.are_probable() {
+                return Err(format!("frequencies of \"{name}\" are above 0 and up to 1"));
+            }
             let cells = Cells::new(field.comparison().top());
-            if field.compare.as_ref().is_some_and(|measure| measure.levels.len() > MOST_LEVELS)
-                || field.levels.len() != cells.all().len()
-            {
+            if field.levels.len() != cells.all().len() {
                 return Err(format!(
                     "field \"{name}\" has {} levels, not {}",
                     field.levels.len(),
@@ -242,12 +250,10 @@ impl Model {
                 return Err(format!("\"{name}\" depends on itself"));
             }
         }
-        for rule in &self.blocking {
-            if let Some((unknown, _)) =
-                rule.iter().flat_map(KeyModel::parts).find(|(name, _)| self.field(name).is_none())
-            {
-                return Err(format!("blocking names \"{unknown}\", which is no field"));
-            }
+        check_rules(&self.blocking)?;
+        let mut parts = self.blocking.iter().flatten().flat_map(KeyModel::parts);
+        if let Some((unknown, _)) = parts.find(|(name, _)| self.field(name).is_none()) {
+            return Err(format!("blocking names \"{unknown}\", which is no field"));
         }
         Ok(())
     }
@@ -261,6 +267,18 @@ impl Model {
         let parts = rule.iter().flat_map(KeyModel::parts);
         parts.filter_map(|(name, transform)| Some(Key { field: self.field(name)?, transform })).collect()
     }
+}
+
+/// Says what is wrong with rules of blocking, if anything is.
+pub fn check_rules(rules: &[Vec<KeyModel>]) -> Result<(), String> {
+    if rules.iter().any(|rule| rule.is_empty() || rule.iter().any(|key| key.parts().is_empty())) {
+        return Err("blocking is a list of rules, each a list of fields".into());
+    }
+    let keys: FxHashSet<_> = rules.iter().flatten().flat_map(KeyModel::parts).collect();
+    if keys.len() > MOST_KEYS {
+        return Err(format!("blocking has {} keys, more than {MOST_KEYS}", keys.len()));
+    }
+    Ok(())
 }
 
 /// Scores pairs: how probable it is that the two are one person.

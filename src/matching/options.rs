@@ -1,8 +1,8 @@
 //! What can be asked of a training: the specification of a model.
 
-use super::compare::{Comparison, MOST_LEVELS, Measure, Similarity};
+use super::compare::{Comparison, Measure, Similarity};
 use super::kind::Kind;
-use super::model::KeyModel;
+use super::model::{KeyModel, check_rules};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -51,6 +51,12 @@ pub struct OwnComparison {
     pub levels: Vec<f64>,
 }
 
+impl OwnComparison {
+    fn measure(&self) -> Measure {
+        Measure { similarity: self.similarity, levels: self.levels.clone() }
+    }
+}
+
 impl TryFrom<serde_json::Value> for FieldOption {
     type Error = serde_json::Error;
 
@@ -68,7 +74,7 @@ impl FieldOption {
             FieldOption::Kind(kind) => Comparison::of(*kind),
             FieldOption::Own(own) => Comparison {
                 kind: own.kind.or_else(|| Kind::of_trait(name)).unwrap_or(Kind::Text),
-                by: Some(Measure { similarity: own.similarity, levels: own.levels.clone() }),
+                by: Some(own.measure()),
             },
         }
     }
@@ -101,21 +107,16 @@ impl Options {
         {
             return Err("review_threshold is not above match_threshold".into());
         }
-        if self
-            .blocking
-            .as_ref()
-            .is_some_and(|rules| rules.is_empty() || rules.iter().any(Vec::is_empty))
-        {
-            return Err("blocking is a list of rules, each a list of fields".into());
+        if let Some(rules) = &self.blocking {
+            if rules.is_empty() {
+                return Err("blocking is a list of rules, each a list of fields".into());
+            }
+            check_rules(rules)?;
         }
         for (name, field) in &self.fields {
             let Some(FieldOption::Own(own)) = field else { continue };
-            let falling = own.levels.windows(2).all(|pair| pair[0] > pair[1]);
-            let inside = own.levels.iter().all(|&level| level > 0.0 && level <= 1.0);
-            if !falling || !inside || own.levels.len() > MOST_LEVELS {
-                return Err(format!(
-                    "levels of \"{name}\" are up to {MOST_LEVELS} numbers between 0 and 1, the highest first"
-                ));
+            if let Err(wrong) = own.measure().check() {
+                return Err(format!("levels of \"{name}\" {wrong}"));
             }
         }
         Ok(())
@@ -151,6 +152,7 @@ mod tests {
             (r#"{"match_threshold": 0.5, "review_threshold": 0.9}"#, "not above"),
             (r#"{"fields": {"a": {"similarity": "jaro", "levels": [0.8, 0.9]}}}"#, "the highest first"),
             (r#"{"blocking": []}"#, "list of rules"),
+            (r#"{"blocking": [["email", {}]]}"#, "list of rules"),
             ("[]", "invalid type"),
         ] {
             let found = Options::parse(bad).unwrap_err();
