@@ -223,7 +223,10 @@ impl Graph {
     ) {
         let mut new: FxHashMap<(u32, u32), f64> = FxHashMap::default();
         for (a, b, probability) in matches {
-            if let (Some(a), Some(b)) = (self.names.number(a), self.names.number(b)) {
+            // Two rows of one key are one record.
+            if let (Some(a), Some(b)) = (self.names.number(a), self.names.number(b))
+                && a != b
+            {
                 new.insert((a.min(b), a.max(b)), probability);
             }
         }

@@ -69,7 +69,10 @@ fn keyed(sources: Option<&[pg_sys::Oid]>) -> Result<Vec<Source>, Error> {
         }
         Some(sources) => {
             let mut attached = Vec::new();
-            for &oid in sources {
+            let mut sources = sources.to_vec();
+            sources.sort_unstable_by_key(|oid| oid.to_u32());
+            sources.dedup();
+            for oid in sources {
                 attached.extend(source::attached(Some(oid))?);
             }
             attached
