@@ -88,7 +88,7 @@ pub fn train(records: &Records, options: &Options, watch: &Watch) -> Result<(Mod
     if let Some(prior) = options.prior {
         model.prior = model.prior.with_matched(prior);
     }
-    let scored = score(&model, &comparer, &sampled);
+    let scored = score(&model, &comparer, &sampled, watch)?;
     model.match_threshold = options.match_threshold.unwrap_or(THRESHOLD);
     let (expected_precision, expected_recall) = self::expected(&scored, &sampled, model.match_threshold);
     model.review_threshold = options
@@ -97,6 +97,7 @@ pub fn train(records: &Records, options: &Options, watch: &Watch) -> Result<(Mod
         .min(model.match_threshold);
     let most = options.max_pairs.map_or(MAX_PAIRS * records.len() as f64, |most| most as f64);
     let (blocking, recall_of_blocking) = choose(&model, &keys, &pool, &sampled, &scored, most);
+    watch.go_on()?;
     model.blocking = match &options.blocking {
         Some(rules) => rules.clone(),
         None => blocking.iter().map(|report| report.rule.clone()).collect(),
@@ -191,15 +192,21 @@ fn sample(
 }
 
 /// How probable it is of each sampled pair that it is one person's.
-fn score(model: &Model, comparer: &Comparer, sampled: &[Sampled]) -> Vec<f64> {
+fn score(
+    model: &Model,
+    comparer: &Comparer,
+    sampled: &[Sampled],
+    watch: &Watch,
+) -> Result<Vec<f64>, Stopped> {
     let scorer = Scorer::new(model);
     let records = comparer.records;
     sampled
         .par_iter()
         .map(|pair| {
+            watch.go_on()?;
             let mut equal = [0.0; MOST_FIELDS];
             let pattern = comparer.compare(records.row(pair.a), records.row(pair.b), &mut equal);
-            probability(scorer.log_odds(pattern, &equal))
+            Ok(probability(scorer.log_odds(pattern, &equal)))
         })
         .collect()
 }
