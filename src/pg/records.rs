@@ -3,17 +3,16 @@
 use super::cursor::stream;
 use super::scan::quoted;
 use super::source::{self, Source};
-use super::{progress, settings, spi, thread, transaction, watch};
+use super::{configuration, progress, settings, spi, thread, transaction, watch};
 use crate::error::Error;
 use crate::graph::rules::{Role, Rules};
 use crate::graph::task::Task;
 use crate::matching::compare::Comparison;
 use crate::matching::kind::Kind;
-use crate::matching::nickname::Nicknames;
 use crate::matching::pattern::MOST_FIELDS;
 use crate::matching::records::{FieldSpec, Records};
 use crate::matching::sample::mix;
-use crate::matching::text::{fold, is_void};
+use crate::matching::text::is_void;
 use crate::matching::value;
 use crate::source::mapping::Field;
 use pgrx::pg_sys;
@@ -212,8 +211,9 @@ impl Plan<'_> {
 pub fn load(plans: &[Plan], specs: &[FieldSpec], link_only: bool) -> Result<Loaded, Error> {
     let fields: Vec<(String, usize)> =
         specs.iter().map(|spec| (spec.name.clone(), spec.slots)).collect();
+    let nicknames = configuration::current()?.nicknames();
     let mut loaded =
-        Loaded { records: Records::new(specs, link_only, nicknames()), names: Names::default() };
+        Loaded { records: Records::new(specs, link_only, nicknames), names: Names::default() };
     let mut sides: Vec<u16> = Vec::new();
     for (side, plan) in plans.iter().enumerate() {
         let side = side as u16;
@@ -307,15 +307,4 @@ fn estimated_rows(oid: pg_sys::Oid) -> i64 {
         |row| row.int8(0).unwrap_or_default(),
     )
     .unwrap_or_default()
-}
-
-/// The nicknames that are configured.
-pub fn nicknames() -> Nicknames {
-    let mut nicknames = Nicknames::default();
-    stream("SELECT name, nickname FROM identity_resolve.nickname", &[], |row| {
-        if let (Some(name), Some(nickname)) = (row.text(0), row.text(1)) {
-            nicknames.add(&fold(name), &fold(nickname));
-        }
-    });
-    nicknames
 }

@@ -252,6 +252,32 @@ CROSS JOIN LATERAL (SELECT first_name, surname AS last_name, dob AS birth_date, 
 CROSS JOIN LATERAL (SELECT first_name, surname AS last_name, dob AS birth_date, city, email FROM fake_1000
                     WHERE 'record:public.fake_1000/' || unique_id = l.b) AS y;
 
+-- A session keeps models and nicknames in memory. Whoever changes a row of theirs, or takes the change back,
+-- changes the next answer.
+INSERT INTO model (name, parameters) SELECT 'kept', parameters FROM model WHERE name = 'fake';
+CREATE TEMP VIEW kept AS
+SELECT round(score('{}', '{}', 'kept')::numeric, 2) AS prior,
+       explain('{"first_name": "Lucas"}', '{"first_name": "Zuzu"}', 'kept') #>> '{fields,3,level}' AS lucas_and_zuzu;
+TABLE kept;
+BEGIN;
+UPDATE model SET parameters = jsonb_set(parameters, '{prior,matched}', '0.5') WHERE name = 'kept';
+INSERT INTO nickname (name, nickname) VALUES ('lucas', 'zuzu');
+TABLE kept;
+SAVEPOINT first;
+UPDATE model SET parameters = jsonb_set(parameters, '{prior,matched}', '0.9') WHERE name = 'kept';
+DELETE FROM nickname WHERE name = 'lucas';
+TABLE kept;
+ROLLBACK TO first;
+TABLE kept;
+DELETE FROM model WHERE name = 'kept';
+INSERT INTO model (name, parameters)
+SELECT 'kept', jsonb_set(parameters, '{prior,matched}', '0.7') FROM model WHERE name = 'fake';
+TABLE kept;
+ROLLBACK;
+TABLE kept;
+DELETE FROM model WHERE name = 'kept';
+SELECT score('{}', '{}', 'kept');
+
 -- Pictures: of a pair and of a model, for any browser.
 SELECT xmlparse(DOCUMENT explain_svg(
            '{"first_name": "<Ann> & \"Co\"", "last_name": "O''Neill ]]>", "email": "ann@example.com"}',
