@@ -96,11 +96,10 @@ pub fn run(name: &str, procedure: &Procedure) -> Result<(), Error> {
     let configuration = configuration::current()?;
     progress::begin(progress::Work::Match);
     let model = model::current(name)?;
-    let (attached, loaded) = load(&model, &configuration.rules)?;
+    let loaded = load(&model, &configuration.rules)?;
     let record_type = record_type(&configuration.rules);
-    let scope = attached.iter().map(|source| format!("{record_type}:{}/", source.name)).collect();
     let Outcome { matches, reviews, report } =
-        on_threads(loaded, move |loaded, watch| outcome(&loaded, &model, &record_type, scope, watch))?;
+        on_threads(loaded, move |loaded, watch| outcome(&loaded, &model, &record_type, watch))?;
     backfill::replace_matches(&matches, procedure)?;
     review::replace(&matches.scope, &reviews);
     model::note_match(name, &report);
@@ -130,7 +129,6 @@ fn outcome(
     loaded: &Loaded,
     prepared: &Prepared,
     record_type: &str,
-    scope: Vec<String>,
     watch: &Watch,
 ) -> Result<Outcome, Stopped> {
     let model = &prepared.model;
@@ -141,16 +139,20 @@ fn outcome(
         evaluate::groups(loaded.records.len(), joined.iter().map(|&place| &edges[place as usize]));
     let mut links = vec![false; edges.len()];
     joined.iter().for_each(|&place| links[place as usize] = true);
-    let mut matches = Matches { scope, pairs: Vec::new() };
+    let mut matches = Matches { scope: loaded.scope(record_type), pairs: Vec::new() };
     let mut reviews = Vec::new();
     for (edge, link) in edges.iter().zip(links) {
         watch.go_on()?;
         let name = |record| loaded.identifier(record_type, record);
-        let pair = || (name(edge.a), name(edge.b), probability(edge.log_odds));
+        let pair = (name(edge.a), name(edge.b), probability(edge.log_odds));
+        // Two rows of one key are one record.
+        if pair.0 == pair.1 {
+            continue;
+        }
         if link {
-            matches.pairs.push(pair());
+            matches.pairs.push(pair);
         } else if groups[edge.a as usize] != groups[edge.b as usize] {
-            reviews.push(pair());
+            reviews.push(pair);
         }
     }
     let report = report(&found.counts, matches.pairs.len(), reviews.len(), &groups);
@@ -176,7 +178,7 @@ fn record_type(rules: &Rules) -> String {
     rules.record_type().map_or_else(String::new, |kind| rules.type_of(kind).name.clone())
 }
 
-fn load(model: &Prepared, rules: &Rules) -> Result<(Vec<Source>, Loaded), Error> {
+fn load(model: &Prepared, rules: &Rules) -> Result<Loaded, Error> {
     let attached = keyed(model.sources.as_deref())?;
     let plans: Vec<Plan> = attached.iter().map(|source| Plan::new(source, rules)).collect();
     let slots = records::traits(&plans);
@@ -186,8 +188,7 @@ fn load(model: &Prepared, rules: &Rules) -> Result<(Vec<Source>, Loaded), Error>
         .iter()
         .map(|field| field.spec(slots.get(&field.name).copied().unwrap_or(1)))
         .collect();
-    let loaded = records::load(&plans, &specs, model.model.link_only)?;
-    Ok((attached, loaded))
+    records::load(&plans, &specs, model.model.link_only)
 }
 
 /// Pairs that are found.
@@ -359,8 +360,8 @@ pub fn evaluate(truth: pg_sys::Oid, name: &str) -> Result<Vec<Evaluated>, Error>
     let configuration = configuration::current()?;
     progress::begin(progress::Work::Evaluate);
     let model = model::current(name)?;
-    let (attached, loaded) = load(&model, &configuration.rules)?;
-    let person = super::truth::read(truth, &loaded, &attached, &record_type(&configuration.rules))?;
+    let loaded = load(&model, &configuration.rules)?;
+    let person = super::truth::read(truth, &loaded, &record_type(&configuration.rules))?;
     let side = model
         .model
         .link_only
