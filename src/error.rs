@@ -259,7 +259,7 @@ impl Error {
             Error::NoChange { .. } => "No operation has this number.".into(),
             Error::CannotUndo { why, .. } => why.clone(),
             Error::BuiltOn { later, .. } => format!("Change {later} builds on it."),
-            Error::Options { cause } | Error::Model { cause } => format!("{cause}."),
+            Error::Options { cause } | Error::Model { cause } => format!("{}.", capitalised(cause)),
             Error::UnknownModel { known, .. } if known.is_empty() => "There is no model yet.".into(),
             Error::UnknownModel { known, .. } => format!("There are: {}.", known.join(", ")),
             Error::UnknownField { known, .. } => format!("There are: {}.", known.join(", ")),
@@ -347,7 +347,7 @@ impl Error {
                 "Write a regular expression for the whole canonical value, such as test.*@example\\.com.".into()
             }
             Error::Options { .. } => {
-                "SELECT identity_resolve.train(options => '{\"link_only\": true, \"match_threshold\": 0.9}');".into()
+                "SELECT identity_resolve.train(options => '{\"blocking\": [[\"email\"], [\"last_name\", {\"city\": {\"prefix\": 3}}]], \"match_threshold\": 0.9, \"review_threshold\": 0.5}');".into()
             }
             Error::Model { .. } => "Take parameters from a model that train() has made.".into(),
             Error::UnknownModel { name, .. } => format!("SELECT identity_resolve.train('{name}');"),

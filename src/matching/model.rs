@@ -11,6 +11,9 @@ use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// The lowest match threshold: pairs that are less probable are at odds, and join no groups.
+pub const LEAST_THRESHOLD: f64 = 0.05;
+
 /// The format of a model that this version writes and reads.
 pub const FORMAT: u32 = 1;
 
@@ -205,9 +208,7 @@ impl Model {
         if ![matched, related, unrelated].into_iter().chain(thresholds).all(probable) {
             return Err("priors and thresholds are between 0 and 1".into());
         }
-        if self.review_threshold > self.match_threshold {
-            return Err("review_threshold is not above match_threshold".into());
-        }
+        check_thresholds(self.match_threshold, self.review_threshold)?;
         for (n, field) in self.fields.iter().enumerate() {
             let name = &field.name;
             if self.field(name) != Some(n) {
@@ -269,12 +270,27 @@ impl Model {
     }
 }
 
+/// Says what is wrong with thresholds, if anything is.
+pub fn check_thresholds(matched: f64, review: f64) -> Result<(), String> {
+    if matched < LEAST_THRESHOLD {
+        return Err(format!("the match_threshold is at least {LEAST_THRESHOLD}, not {matched}"));
+    }
+    if review > matched {
+        return Err(format!("the review_threshold, {review}, is above the match_threshold, {matched}"));
+    }
+    Ok(())
+}
+
 /// Says what is wrong with rules of blocking, if anything is.
 pub fn check_rules(rules: &[Vec<KeyModel>]) -> Result<(), String> {
     if rules.iter().any(|rule| rule.is_empty() || rule.iter().any(|key| key.parts().is_empty())) {
         return Err("blocking is a list of rules, each a list of fields".into());
     }
     let keys: FxHashSet<_> = rules.iter().flatten().flat_map(KeyModel::parts).collect();
+    if keys.iter().any(|(_, transform)| matches!(transform, Transform::Prefix(0) | Transform::Suffix(0)))
+    {
+        return Err("a prefix or suffix in blocking has at least 1 character".into());
+    }
     if keys.len() > MOST_KEYS {
         return Err(format!("blocking has {} keys, more than {MOST_KEYS}", keys.len()));
     }

@@ -2,9 +2,17 @@
 
 use super::compare::{Comparison, Measure, Similarity};
 use super::kind::Kind;
-use super::model::{KeyModel, check_rules};
+use super::model::{KeyModel, check_rules, check_thresholds};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+
+/// Pairs are linked that are one person's as likely as not. No higher threshold has a greater F1 to be
+/// expected: a pair raises F1 if its probability is above one half of it, and F1 is at most 1 (Lipton,
+/// Elkan, Naryanaswamy, ECML PKDD 2014).
+const MATCH_THRESHOLD: f64 = 0.5;
+
+/// From this probability on a pair is reviewed, unless the match threshold is lower.
+const REVIEW_THRESHOLD: f64 = 0.2;
 
 /// The specification of a model, as JSON; what is left out is chosen from the data.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -90,22 +98,37 @@ impl Options {
         Ok(options)
     }
 
+    /// From which probability on pairs are linked.
+    pub fn match_threshold(&self) -> f64 {
+        self.match_threshold.unwrap_or(MATCH_THRESHOLD)
+    }
+
+    /// From which probability on a pair is put before somebody.
+    pub fn review_threshold(&self) -> f64 {
+        self.review_threshold.unwrap_or(REVIEW_THRESHOLD.min(self.match_threshold()))
+    }
+
     fn check(&self) -> Result<(), String> {
         let within = |name: &str, value: Option<f64>| match value {
             Some(value) if !(value > 0.0 && value < 1.0) => {
-                Err(format!("{name} is between 0 and 1, not {value}"))
+                Err(format!("the {name} is between 0 and 1, not {value}"))
             }
             _ => Ok(()),
         };
         within("prior", self.prior)?;
         within("match_threshold", self.match_threshold)?;
         within("review_threshold", self.review_threshold)?;
-        if self
+        check_thresholds(self.match_threshold(), self.review_threshold()).map_err(|wrong| match self
             .match_threshold
-            .zip(self.review_threshold)
-            .is_some_and(|(matched, review)| review > matched)
         {
-            return Err("review_threshold is not above match_threshold".into());
+            Some(_) => wrong,
+            None => format!("{wrong}, as it is unless you give it"),
+        })?;
+        if self.max_pairs == Some(0) {
+            return Err("max_pairs is at least 1".into());
+        }
+        if self.max_pairs.is_some() && self.blocking.is_some() {
+            return Err("max_pairs is about rules that training chooses, and blocking gives them".into());
         }
         if let Some(rules) = &self.blocking {
             if rules.is_empty() {
@@ -149,7 +172,12 @@ mod tests {
         for (bad, says) in [
             (r#"{"treshold": 0.9}"#, "unknown field `treshold`"),
             (r#"{"match_threshold": 1.5}"#, "match_threshold is between 0 and 1"),
-            (r#"{"match_threshold": 0.5, "review_threshold": 0.9}"#, "not above"),
+            (r#"{"match_threshold": 0.5, "review_threshold": 0.9}"#, "is above the match_threshold"),
+            (r#"{"review_threshold": 0.9}"#, "unless you give it"),
+            (r#"{"match_threshold": 0.04}"#, "at least 0.05"),
+            (r#"{"blocking": [[{"city": {"prefix": 0}}]]}"#, "at least 1 character"),
+            (r#"{"max_pairs": 0}"#, "at least 1"),
+            (r#"{"max_pairs": 9, "blocking": [["city"]]}"#, "rules that training chooses"),
             (r#"{"fields": {"a": {"similarity": "jaro", "levels": [0.8, 0.9]}}}"#, "the highest first"),
             (r#"{"blocking": []}"#, "list of rules"),
             (r#"{"blocking": [["email", {}]]}"#, "list of rules"),

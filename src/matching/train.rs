@@ -89,12 +89,9 @@ pub fn train(records: &Records, options: &Options, watch: &Watch) -> Result<(Mod
         model.prior = model.prior.with_matched(prior);
     }
     let scored = score(&model, &comparer, &sampled, watch)?;
-    model.match_threshold = options.match_threshold.unwrap_or(THRESHOLD);
+    (model.match_threshold, model.review_threshold) =
+        (options.match_threshold(), options.review_threshold());
     let (expected_precision, expected_recall) = self::expected(&scored, &sampled, model.match_threshold);
-    model.review_threshold = options
-        .review_threshold
-        .unwrap_or(model.match_threshold.min(REVIEWED))
-        .min(model.match_threshold);
     let most = options.max_pairs.map_or(MAX_PAIRS * records.len() as f64, |most| most as f64);
     let (blocking, recall_of_blocking) = choose(&model, &keys, &pool, &sampled, &scored, most);
     watch.go_on()?;
@@ -125,9 +122,6 @@ pub fn train(records: &Records, options: &Options, watch: &Watch) -> Result<(Mod
     };
     Ok((model, report))
 }
-
-/// From this probability on a pair is reviewed, unless the match threshold is lower.
-const REVIEWED: f64 = 0.2;
 
 /// Rules of one key and of two that make few enough pairs, the most selective first.
 fn pool(records: &Records, keys: &Keys, watch: &Watch) -> Result<Vec<Stratum>, Stopped> {
@@ -210,11 +204,6 @@ fn score(
         })
         .collect()
 }
-
-/// Pairs are linked that are one person's as likely as not. No higher threshold has a greater F1 to be
-/// expected: a pair raises F1 if its probability is above one half of it, and F1 is at most 1 (Lipton,
-/// Elkan, Naryanaswamy, ECML PKDD 2014).
-const THRESHOLD: f64 = 0.5;
 
 /// The precision and the recall that are expected at a threshold.
 fn expected(scored: &[f64], sampled: &[Sampled], threshold: f64) -> (f64, f64) {

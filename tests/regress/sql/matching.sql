@@ -472,13 +472,19 @@ SELECT attempt($$SELECT train(options => '{"fields": {"first_name": {"similarity
 -- 3. A threshold or a prior that is no probability,
 SELECT attempt($$SELECT train(options => '{"match_threshold": 1.5}')$$);
 SELECT attempt($$SELECT train(options => '{"prior": 0}')$$);
--- 4. and thresholds in the wrong order.
+-- 4. and thresholds in the wrong order, or so low that what is linked joins nobody.
 SELECT attempt($$SELECT train(options => '{"match_threshold": 0.5, "review_threshold": 0.9}')$$);
+SELECT attempt($$SELECT train(options => '{"review_threshold": 0.9}')$$);
+SELECT attempt($$SELECT train(options => '{"match_threshold": 0.04, "review_threshold": 0.01}')$$);
 -- 5. Levels in the wrong order.
 SELECT attempt($$SELECT train(options => '{"fields": {"first_name": {"similarity": "jaro", "levels": [0.8, 0.9]}}}')$$);
--- 6. Rules that name no field.
+-- 6. Rules that name no field, or nothing of it; no pairs; more rules than are given.
 SELECT attempt($$SELECT train(options => '{"blocking": []}')$$);
 SELECT attempt($$SELECT train(options => '{"blocking": [[]]}')$$);
+SELECT attempt($$SELECT train(options => '{"blocking": [["email", {"last_name": {"prefix": 0}}]]}')$$);
+SELECT attempt($$SELECT train(options => '{"blocking": [[{"phone": {"suffix": 0}}]]}')$$);
+SELECT attempt($$SELECT train(options => '{"max_pairs": 0}')$$);
+SELECT attempt($$SELECT train(options => '{"max_pairs": 1000, "blocking": [["email"]]}')$$);
 -- 7. A field that is no trait.
 SELECT attempt($$SELECT train(sources => '{febrl.dataset3}', options => '{"blocking": [["surname"]]}')$$);
 SELECT attempt($$SELECT train(sources => '{febrl.dataset3}', options => '{"fields": {"surname": "family_name"}}')$$);
