@@ -347,7 +347,7 @@ impl Error {
                 "Write a regular expression for the whole canonical value, such as test.*@example\\.com.".into()
             }
             Error::Options { .. } => {
-                "SELECT identity_resolve.train(options => '{\"blocking\": [[\"email\"], [\"last_name\", {\"city\": {\"prefix\": 3}}]], \"match_threshold\": 0.9, \"review_threshold\": 0.5}');".into()
+                "SELECT identity_resolve.train(options => '{\"blocking\": [[\"email\"], [\"last_name\", \"birth_date\"]], \"match_threshold\": 0.9, \"review_threshold\": 0.5}');".into()
             }
             Error::Model { .. } => "Take parameters from a model that train() has made.".into(),
             Error::UnknownModel { name, .. } => format!("SELECT identity_resolve.train('{name}');"),

@@ -10,6 +10,7 @@ use super::records::FieldSpec;
 use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::ops::Deref;
 
 /// The lowest match threshold: pairs that are less probable are at odds, and join no groups.
 pub const LEAST_THRESHOLD: f64 = 0.05;
@@ -27,8 +28,7 @@ pub struct Model {
     /// What share of all pairs of records each class is.
     pub prior: Shares,
     pub fields: Vec<FieldModel>,
-    /// Which pairs are compared: those that agree in all keys of one of the rules.
-    pub blocking: Vec<Vec<KeyModel>>,
+    pub blocking: Blocking,
     /// From this probability on two records are linked.
     pub match_threshold: f64,
     /// From this one on a pair is put before somebody.
@@ -78,6 +78,61 @@ pub struct LevelModel {
     pub matched: Vec<f64>,
     pub related: Vec<f64>,
     pub unrelated: Vec<f64>,
+}
+
+/// Which pairs are compared: those that agree in all keys of one of the rules.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged, try_from = "serde_json::Value")]
+pub enum Blocking {
+    /// Somebody has asked for the rules.
+    Given(Vec<Vec<KeyModel>>),
+    /// Training has chosen them, for when there are too many pairs to compare all.
+    Chosen(Chosen),
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Chosen {
+    pub chosen: Vec<Vec<KeyModel>>,
+}
+
+impl Default for Blocking {
+    fn default() -> Self {
+        Blocking::Chosen(Chosen::default())
+    }
+}
+
+impl TryFrom<serde_json::Value> for Blocking {
+    type Error = serde_json::Error;
+
+    fn try_from(json: serde_json::Value) -> serde_json::Result<Self> {
+        match json {
+            json @ serde_json::Value::Object(_) => serde_json::from_value(json).map(Blocking::Chosen),
+            json => serde_json::from_value(json).map(Blocking::Given),
+        }
+    }
+}
+
+/// The rules.
+impl Deref for Blocking {
+    type Target = [Vec<KeyModel>];
+
+    fn deref(&self) -> &Self::Target {
+        match self {
+            Blocking::Given(rules) | Blocking::Chosen(Chosen { chosen: rules }) => rules,
+        }
+    }
+}
+
+impl Blocking {
+    /// What is wrong with it, if anything is.
+    fn check(&self) -> Result<(), String> {
+        match self {
+            Blocking::Given(rules) => check_rules(rules),
+            Blocking::Chosen(Chosen { chosen }) if chosen.is_empty() => Ok(()),
+            Blocking::Chosen(Chosen { chosen }) => check_rules(chosen),
+        }
+    }
 }
 
 /// A part of a blocking rule: the name of a field, or a field and what is taken of it.
@@ -181,7 +236,7 @@ impl Model {
             link_only,
             prior: Shares { matched, related, unrelated },
             fields: fields.collect(),
-            blocking: Vec::new(),
+            blocking: Blocking::default(),
             match_threshold: 0.5,
             review_threshold: 0.1,
         }
@@ -251,7 +306,7 @@ impl Model {
                 return Err(format!("\"{name}\" depends on itself"));
             }
         }
-        check_rules(&self.blocking)?;
+        self.blocking.check()?;
         let mut parts = self.blocking.iter().flatten().flat_map(KeyModel::parts);
         if let Some((unknown, _)) = parts.find(|(name, _)| self.field(name).is_none()) {
             return Err(format!("blocking names \"{unknown}\", which is no field"));
@@ -283,7 +338,9 @@ pub fn check_thresholds(matched: f64, review: f64) -> Result<(), String> {
 
 /// Says what is wrong with rules of blocking, if anything is.
 pub fn check_rules(rules: &[Vec<KeyModel>]) -> Result<(), String> {
-    if rules.iter().any(|rule| rule.is_empty() || rule.iter().any(|key| key.parts().is_empty())) {
+    if rules.is_empty()
+        || rules.iter().any(|rule| rule.is_empty() || rule.iter().any(|key| key.parts().is_empty()))
+    {
         return Err("blocking is a list of rules, each a list of fields".into());
     }
     let keys: FxHashSet<_> = rules.iter().flatten().flat_map(KeyModel::parts).collect();

@@ -125,17 +125,12 @@ impl Options {
             None => format!("{wrong}, as it is unless you give it"),
         })?;
         if self.max_pairs == Some(0) {
-            return Err("max_pairs is at least 1".into());
+            return Err("a max_pairs of 0 finds nothing".into());
         }
         if self.max_pairs.is_some() && self.blocking.is_some() {
-            return Err("max_pairs is about rules that training chooses, and blocking gives them".into());
+            return Err("either blocking gives the rules, or training chooses such as make max_pairs".into());
         }
-        if let Some(rules) = &self.blocking {
-            if rules.is_empty() {
-                return Err("blocking is a list of rules, each a list of fields".into());
-            }
-            check_rules(rules)?;
-        }
+        self.blocking.as_deref().map_or(Ok(()), check_rules)?;
         for (name, field) in &self.fields {
             let Some(FieldOption::Own(own)) = field else { continue };
             if let Err(wrong) = own.measure().check() {
@@ -176,8 +171,8 @@ mod tests {
             (r#"{"review_threshold": 0.9}"#, "unless you give it"),
             (r#"{"match_threshold": 0.04}"#, "at least 0.05"),
             (r#"{"blocking": [[{"city": {"prefix": 0}}]]}"#, "at least 1 character"),
-            (r#"{"max_pairs": 0}"#, "at least 1"),
-            (r#"{"max_pairs": 9, "blocking": [["city"]]}"#, "rules that training chooses"),
+            (r#"{"max_pairs": 0}"#, "finds nothing"),
+            (r#"{"max_pairs": 9, "blocking": [["city"]]}"#, "training chooses"),
             (r#"{"fields": {"a": {"similarity": "jaro", "levels": [0.8, 0.9]}}}"#, "the highest first"),
             (r#"{"blocking": []}"#, "list of rules"),
             (r#"{"blocking": [["email", {}]]}"#, "list of rules"),

@@ -13,7 +13,7 @@ use crate::matching::cluster::cluster;
 use crate::matching::evaluate::{self, Truth};
 use crate::matching::explain::{self, Explanation};
 use crate::matching::find::{Edge, RuleCount, find};
-use crate::matching::model::{Model, log_odds, probability};
+use crate::matching::model::{Blocking, Model, log_odds, probability};
 use crate::matching::options::Options;
 use crate::matching::pattern::Comparer;
 use crate::matching::records::Records;
@@ -39,6 +39,9 @@ pub fn train(name: &str, sources: Option<Vec<pg_sys::Oid>>, options: &str) -> Re
     let asked = options.clone();
     let (found, report) =
         on_threads(loaded, move |loaded, watch| train::train(&loaded.records, &asked, watch))?;
+    if matches!(&found.blocking, Blocking::Given(rules) if rules.is_empty()) {
+        return Err(Error::Options { cause: "no rule makes as few pairs as max_pairs allows".into() });
+    }
     let report = serde_json::to_value(&report).unwrap_or_default();
     model::store(name, sources.as_deref(), &options, &found, &report);
     progress::end();

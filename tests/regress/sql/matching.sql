@@ -416,6 +416,24 @@ CALL match('strict');
 SELECT min(probability) >= 0.99 AS certain FROM links WHERE a LIKE 'record:public.fake\_1000/%' AND kind = 'matched';
 SELECT min(probability) >= 0.9 AS nearly FROM reviews WHERE a LIKE 'record:public.fake\_1000/%' AND state = 'open';
 
+-- Rules that are given are obeyed, however few the records are. The report says what they are good for.
+CREATE TEMP TABLE ruled AS SELECT train('rules', '{fake_1000}', '{
+    "blocking": [["email"], [{"birth_date": "year"}, {"last_name": {"prefix": 3}}]]
+}') AS report;
+CALL match('rules');
+SELECT rule -> 'rule' AS rule, rule -> 'pairs' AS pairs, (rule ->> 'adds')::float8 > 0.1 AS finds_some,
+       m.match_report #> ARRAY['blocking', (n - 1)::text, 'pairs'] AS compared_that_none_before_has
+FROM model AS m, ruled, jsonb_array_elements(ruled.report -> 'blocking') WITH ORDINALITY AS r (rule, n)
+WHERE m.name = 'rules' ORDER BY n;
+SELECT count(*) AS pairs FROM fake_1000 AS x JOIN fake_1000 AS y USING (email) WHERE x.unique_id < y.unique_id;
+
+-- Of rules that training chooses, max_pairs says how many pairs they may make.
+SELECT sum((rule ->> 'pairs')::float8) <= 2000 AS few
+FROM train('few', '{fake_1000}', '{"max_pairs": 2000}') AS report, jsonb_array_elements(report -> 'blocking') AS rule;
+CALL match('few');
+SELECT (match_report ->> 'pairs_compared')::int BETWEEN 1 AND 2000 AS few FROM model WHERE name = 'few';
+DELETE FROM model WHERE name IN ('rules', 'few');
+
 -- Parameters may be changed by hand, too. Here only records with the same social security number are compared.
 UPDATE model SET parameters = parameters || '{"blocking": [["national_id"]]}' WHERE name = 'default';
 CALL match();
@@ -485,6 +503,7 @@ SELECT attempt($$SELECT train(options => '{"blocking": [["email", {"last_name": 
 SELECT attempt($$SELECT train(options => '{"blocking": [[{"phone": {"suffix": 0}}]]}')$$);
 SELECT attempt($$SELECT train(options => '{"max_pairs": 0}')$$);
 SELECT attempt($$SELECT train(options => '{"max_pairs": 1000, "blocking": [["email"]]}')$$);
+SELECT attempt($$SELECT train(sources => '{fake_1000}', options => '{"max_pairs": 1}')$$);
 -- 7. A field that is no trait.
 SELECT attempt($$SELECT train(sources => '{febrl.dataset3}', options => '{"blocking": [["surname"]]}')$$);
 SELECT attempt($$SELECT train(sources => '{febrl.dataset3}', options => '{"fields": {"surname": "family_name"}}')$$);
