@@ -27,6 +27,7 @@ use std::sync::Arc;
 /// Learns a model of this name from sources (`None`: all that have a key); returns the report.
 pub fn train(name: &str, sources: Option<Vec<pg_sys::Oid>>, options: &str) -> Result<Json, Error> {
     transaction::refuse_if_read_only();
+    model::check_name(name)?;
     let options = Options::parse(options).map_err(|cause| Error::Options { cause })?;
     let configuration = configuration::current()?;
     progress::begin(progress::Work::Train);
