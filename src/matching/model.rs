@@ -7,7 +7,9 @@ use super::kind::Kind;
 use super::learn::{KINDS_OF_PAIR, STATES, Tables, state};
 use super::pattern::{CELLS, Cell, Cells, MOST_FIELDS, Pattern, cell};
 use super::records::FieldSpec;
+use crate::json::in_words;
 use rustc_hash::FxHashSet;
+use serde::de::Error;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::Deref;
@@ -149,7 +151,12 @@ impl TryFrom<serde_json::Value> for KeyModel {
     fn try_from(json: serde_json::Value) -> serde_json::Result<Self> {
         match json {
             serde_json::Value::String(name) => Ok(KeyModel::Exact(name)),
-            json => serde_json::from_value(json).map(KeyModel::Transformed),
+            json @ serde_json::Value::Object(_) => {
+                serde_json::from_value(json).map(KeyModel::Transformed)
+            }
+            _ => Err(Error::custom(
+                "a key is the name of a field, or an object such as {\"city\": \"soundex\"}",
+            )),
         }
     }
 }
@@ -244,8 +251,8 @@ impl Model {
 
     /// Reads a model; the error says what is wrong with it.
     pub fn parse(json: &str) -> Result<Self, String> {
-        serde_json::from_str::<serde_json::Map<_, _>>(json).map_err(|cause| cause.to_string())?;
-        let model: Model = serde_json::from_str(json).map_err(|cause| cause.to_string())?;
+        serde_json::from_str::<serde_json::Map<_, _>>(json).map_err(|cause| in_words(&cause))?;
+        let model: Model = serde_json::from_str(json).map_err(|cause| in_words(&cause))?;
         model.check()?;
         Ok(model)
     }

@@ -479,14 +479,28 @@ CREATE TEMP TABLE before AS SELECT a, b, kind, held_reason FROM links;
 \pset format unaligned
 \set ECHO all
 
--- 1. A model that is not there.
+-- 1. A model that is not there, or cannot be called so.
 SELECT attempt($$CALL match('nobody')$$);
 SELECT attempt($$SELECT score('{"first_name": "Ann"}', '{"first_name": "Ann"}', 'nobody')$$);
 SELECT attempt($$SELECT evaluate('fake_person', 'nobody')$$);
 SELECT attempt($$SELECT model_svg('nobody')$$);
--- 2. An option that does not exist.
+SELECT attempt($$SELECT train('')$$);
+SELECT attempt($$SELECT train(repeat('x', 3000), options => '{}')$$);
+-- 2. An option that does not exist, or is of another kind.
 SELECT attempt($$SELECT train(options => '{"treshold": 0.9}')$$);
 SELECT attempt($$SELECT train(options => '{"fields": {"first_name": {"similarity": "soundex"}}}')$$);
+SELECT attempt($$SELECT train(options => '{"fields": {"first_name": "christian_name"}}')$$);
+SELECT attempt($$SELECT train(options => '{"fields": {"first_name": ["text"]}}')$$);
+SELECT attempt($$SELECT train(options => '{"fields": "first_name"}')$$);
+SELECT attempt($$SELECT train(options => '{"link_only": "yes"}')$$);
+SELECT attempt($$SELECT train(options => '{"match_threshold": "high"}')$$);
+SELECT attempt($$SELECT train(options => '{"seed": -1}')$$);
+SELECT attempt($$SELECT train(options => '{"blocking": ["email"]}')$$);
+SELECT attempt($$SELECT train(options => '{"blocking": [[1]]}')$$);
+SELECT attempt($$SELECT train(options => '{"blocking": [[{"email": {"prefix": "x"}}]]}')$$);
+SELECT attempt($$SELECT train(options => '{"blocking": [[{"email": "prefix"}]]}')$$);
+SELECT attempt($$SELECT train(options => '{"blocking": [[{"birth_date": {"year": 1985}}]]}')$$);
+SELECT attempt($$SELECT train(options => '["link_only"]')$$);
 -- 3. A threshold or a prior that is no probability,
 SELECT attempt($$SELECT train(options => '{"match_threshold": 1.5}')$$);
 SELECT attempt($$SELECT train(options => '{"prior": 0}')$$);
