@@ -2,7 +2,7 @@
 //! inside PostgreSQL.
 //!
 //! Data flows one way: row → sighting → links → solver → changes → tables. `identifier`, `graph`,
-//! `matching` and `source` are pure and know nothing of PostgreSQL; `pg` alone speaks to it; `api` holds the
+//! `matching`, `packed` and `source` are pure and know nothing of PostgreSQL; `pg` alone speaks to it; `api` holds the
 //! functions that SQL calls; the SQL objects themselves stand in `sql/`.
 
 mod api;
@@ -10,6 +10,7 @@ mod error;
 mod graph;
 mod identifier;
 mod matching;
+mod packed;
 mod pg;
 mod source;
 
