@@ -167,6 +167,16 @@ pub enum Error {
     /// A table does not say who is who.
     #[error("\"{relation}\" does not say who is who")]
     TruthShape { relation: String, columns: Vec<String> },
+    /// A table that says who is who names records that are not known.
+    #[error("\"{relation}\" names {}", if *known > 0 { "unknown records" } else { "no known record" })]
+    TruthUnknown {
+        relation: String,
+        known: usize,
+        unknown: usize,
+        first_unknown: Option<String>,
+        /// A record that is known.
+        example: Option<String>,
+    },
     /// Stored rows do not fit together.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -260,6 +270,12 @@ impl Error {
             Error::NoKey { .. } => "Its rows are events, not records of somebody.".into(),
             Error::MatchMemory { limit_mb } => format!("It may take {limit_mb} MB."),
             Error::TruthShape { columns, .. } => format!("Its columns are: {}.", columns.join(", ")),
+            Error::TruthUnknown { first_unknown: None, .. } => "It has no rows.".into(),
+            Error::TruthUnknown { known, unknown, first_unknown: Some(first), .. } => format!(
+                "{unknown} of {} rows are left out; the first names \"{}\".",
+                known + unknown,
+                shown(first)
+            ),
             Error::Memory { limit_mb, needed_mb } => {
                 format!("It took {needed_mb} MB when it was stopped, and may take {limit_mb} MB.")
             }
@@ -349,6 +365,10 @@ impl Error {
             Error::TruthShape { .. } => {
                 "It needs columns a and b (pairs of records of one person), or record and person.".into()
             }
+            Error::TruthUnknown { example: Some(example), .. } => {
+                format!("Write records as identifiers, such as {example}; of one source, keys will do.")
+            }
+            Error::TruthUnknown { .. } => "The model's sources have no records yet.".into(),
             Error::Memory { needed_mb, .. } => {
                 format!("SET identity_resolve.graph_memory = '{}MB';", 2 * needed_mb)
             }

@@ -343,6 +343,11 @@ impl Scorer {
         }
     }
 
+    /// How common the values of each field are.
+    pub fn frequencies(&self) -> &[Frequencies] {
+        &self.frequencies
+    }
+
     /// The logarithm of the odds that two records that look so are one person's; `equal` has how
     /// common the values are that are equal.
     pub fn log_odds(&self, pattern: Pattern, equal: &[f64; MOST_FIELDS]) -> f64 {

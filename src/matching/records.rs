@@ -10,6 +10,7 @@ use rustc_hash::{FxBuildHasher, FxHashMap};
 use std::hash::BuildHasher;
 use std::mem::size_of;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// What is compared of records.
 #[derive(Clone, Debug, PartialEq)]
@@ -102,7 +103,7 @@ pub struct Records {
     /// What each record is of, such as a source: in link-only matching two of one are not compared.
     sides: Vec<u16>,
     link_only: bool,
-    nicknames: Nicknames,
+    nicknames: Arc<Nicknames>,
     /// Places of given and family name, which may be crossed.
     crossable: Option<(usize, usize)>,
 }
@@ -113,7 +114,7 @@ fn names_are_in(kind: Kind) -> bool {
 
 impl Records {
     /// No records yet.
-    pub fn new(specs: &[FieldSpec], link_only: bool, nicknames: Nicknames) -> Self {
+    pub fn new(specs: &[FieldSpec], link_only: bool, nicknames: impl Into<Arc<Nicknames>>) -> Self {
         let mut dictionaries = Vec::new();
         let mut names = None;
         let mut width = 0;
@@ -143,7 +144,7 @@ impl Records {
             width,
             sides: Vec::new(),
             link_only,
-            nicknames,
+            nicknames: nicknames.into(),
             crossable,
         }
     }

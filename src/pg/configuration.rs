@@ -1,5 +1,6 @@
 //! The configuration tables as the rules that the pure code works by.
 
+use super::cursor::stream;
 use super::tables::Words;
 use super::watch::Watched;
 use super::{source, spi, transaction};
@@ -7,10 +8,12 @@ use crate::error::Error;
 use crate::graph::rules::{DeviceType, IdentifierType, Joins, Role, Rules, Sharing};
 use crate::graph::weight::Decay;
 use crate::identifier::{BlockList, Normalizer, Region};
+use crate::matching::nickname::Nicknames;
+use crate::matching::text::fold;
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::{pg_guard, pg_sys};
 use rustc_hash::FxHashMap;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -20,11 +23,20 @@ pub struct Configuration {
     pub words: Words,
     /// Rejections that are shown for each source.
     pub rejections_kept: usize,
+    /// Nicknames, read when they are first asked for.
+    nicknames: OnceCell<Arc<Nicknames>>,
     /// The relations whose rows triggers have shown, by oid.
     watched: RefCell<FxHashMap<pg_sys::Oid, Rc<Watched>>>,
 }
 
 impl Configuration {
+    /// How else given names are written.
+    pub fn nicknames(&self) -> Arc<Nicknames> {
+        let nicknames =
+            self.nicknames.get_or_init(|| Arc::new(transaction::with_latest_snapshot(read_nicknames)));
+        Arc::clone(nicknames)
+    }
+
     /// What reads the rows of a relation; `None` if no source is about it.
     pub fn watched(&self, oid: pg_sys::Oid) -> Result<Option<Rc<Watched>>, Error> {
         if let Some(known) = self.watched.borrow().get(&oid) {
@@ -150,8 +162,19 @@ fn read() -> Result<Configuration, Error> {
         rules,
         words: Words::read(),
         rejections_kept: rejections_kept as usize,
+        nicknames: OnceCell::new(),
         watched: RefCell::default(),
     })
+}
+
+fn read_nicknames() -> Nicknames {
+    let mut nicknames = Nicknames::default();
+    stream("SELECT name, nickname FROM identity_resolve.nickname", &[], |row| {
+        if let (Some(name), Some(nickname)) = (row.text(0), row.text(1)) {
+            nicknames.add(&fold(name), &fold(nickname));
+        }
+    });
+    nicknames
 }
 
 /// Days since 1970 before which something that expires after `expires_after` is expired. (A join

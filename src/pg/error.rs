@@ -35,7 +35,9 @@ pub fn sqlstate(error: &Error) -> PgSqlErrorCode {
         Error::Pattern(_) => ERRCODE_INVALID_REGULAR_EXPRESSION,
         Error::TooMany { .. } | Error::TooLong { .. } => ERRCODE_PROGRAM_LIMIT_EXCEEDED,
         Error::Memory { .. } | Error::MatchMemory { .. } => ERRCODE_OUT_OF_MEMORY,
-        Error::UnknownModel { .. } | Error::UnknownField { .. } => ERRCODE_UNDEFINED_OBJECT,
+        Error::UnknownModel { .. } | Error::UnknownField { .. } | Error::TruthUnknown { .. } => {
+            ERRCODE_UNDEFINED_OBJECT
+        }
         Error::NothingToMatch | Error::NoKey { .. } => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
         Error::TooManyFields { .. } => ERRCODE_PROGRAM_LIMIT_EXCEEDED,
         Error::TruthShape { .. } => ERRCODE_UNDEFINED_COLUMN,

@@ -1,6 +1,7 @@
 //! Matching: models are learned from the records of sources, and applied to them.
 
 use super::backfill::{self, Matches};
+use super::model::Prepared;
 use super::records::{self, Loaded, Plan};
 use super::source::{self, Source};
 use super::transaction::{self, PinnedSettings, Procedure};
@@ -12,8 +13,7 @@ use crate::matching::cluster::cluster;
 use crate::matching::evaluate::{self, Truth};
 use crate::matching::explain::{self, Explanation};
 use crate::matching::find::{Edge, RuleCount, find};
-use crate::matching::frequency::Frequencies;
-use crate::matching::model::{Model, Scorer, log_odds, probability};
+use crate::matching::model::{Model, log_odds, probability};
 use crate::matching::options::Options;
 use crate::matching::pattern::Comparer;
 use crate::matching::records::Records;
@@ -91,17 +91,15 @@ fn keyed(sources: Option<&[pg_sys::Oid]>) -> Result<Vec<Source>, Error> {
 /// doubtful pairs before somebody.
 pub fn run(name: &str, procedure: &Procedure) -> Result<(), Error> {
     transaction::refuse_if_read_only();
-    read_what_never_was(model::read(name)?.sources.as_deref(), procedure)?;
+    read_what_never_was(model::current(name)?.sources.as_deref(), procedure)?;
     let _pinned = PinnedSettings::pin();
     let configuration = configuration::current()?;
     progress::begin(progress::Work::Match);
-    let model = model::read(name)?;
-    let (attached, loaded) = load(&model, &configuration.rules)?;
+    let model = model::current(name)?;
+    let loaded = load(&model, &configuration.rules)?;
     let record_type = record_type(&configuration.rules);
-    let scope = attached.iter().map(|source| format!("{record_type}:{}/", source.name)).collect();
-    let Outcome { matches, reviews, report } = on_threads(loaded, move |loaded, watch| {
-        outcome(&loaded, &model.model, &record_type, scope, watch)
-    })?;
+    let Outcome { matches, reviews, report } =
+        on_threads(loaded, move |loaded, watch| outcome(&loaded, &model, &record_type, watch))?;
     backfill::replace_matches(&matches, procedure)?;
     review::replace(&matches.scope, &reviews);
     model::note_match(name, &report);
@@ -129,28 +127,32 @@ struct Outcome {
 
 fn outcome(
     loaded: &Loaded,
-    model: &Model,
+    prepared: &Prepared,
     record_type: &str,
-    scope: Vec<String>,
     watch: &Watch,
 ) -> Result<Outcome, Stopped> {
-    let found = Found::new(&loaded.records, model, model.review_threshold, watch)?;
-    let joined = found.cluster(&loaded.records, model, model.match_threshold, watch)?;
+    let model = &prepared.model;
+    let found = Found::new(&loaded.records, prepared, model.review_threshold, watch)?;
+    let joined = found.cluster(&loaded.records, prepared, model.match_threshold, watch)?;
     let edges = &found.edges;
     let groups =
         evaluate::groups(loaded.records.len(), joined.iter().map(|&place| &edges[place as usize]));
     let mut links = vec![false; edges.len()];
     joined.iter().for_each(|&place| links[place as usize] = true);
-    let mut matches = Matches { scope, pairs: Vec::new() };
+    let mut matches = Matches { scope: loaded.scope(record_type), pairs: Vec::new() };
     let mut reviews = Vec::new();
     for (edge, link) in edges.iter().zip(links) {
         watch.go_on()?;
         let name = |record| loaded.identifier(record_type, record);
-        let pair = || (name(edge.a), name(edge.b), probability(edge.log_odds));
+        let pair = (name(edge.a), name(edge.b), probability(edge.log_odds));
+        // Two rows of one key are one record.
+        if pair.0 == pair.1 {
+            continue;
+        }
         if link {
-            matches.pairs.push(pair());
+            matches.pairs.push(pair);
         } else if groups[edge.a as usize] != groups[edge.b as usize] {
-            reviews.push(pair());
+            reviews.push(pair);
         }
     }
     let report = report(&found.counts, matches.pairs.len(), reviews.len(), &groups);
@@ -176,7 +178,7 @@ fn record_type(rules: &Rules) -> String {
     rules.record_type().map_or_else(String::new, |kind| rules.type_of(kind).name.clone())
 }
 
-fn load(model: &model::Row, rules: &Rules) -> Result<(Vec<Source>, Loaded), Error> {
+fn load(model: &Prepared, rules: &Rules) -> Result<Loaded, Error> {
     let attached = keyed(model.sources.as_deref())?;
     let plans: Vec<Plan> = attached.iter().map(|source| Plan::new(source, rules)).collect();
     let slots = records::traits(&plans);
@@ -186,8 +188,7 @@ fn load(model: &model::Row, rules: &Rules) -> Result<(Vec<Source>, Loaded), Erro
         .iter()
         .map(|field| field.spec(slots.get(&field.name).copied().unwrap_or(1)))
         .collect();
-    let loaded = records::load(&plans, &specs, model.model.link_only)?;
-    Ok((attached, loaded))
+    records::load(&plans, &specs, model.model.link_only)
 }
 
 /// Pairs that are found.
@@ -197,9 +198,10 @@ struct Found {
 }
 
 impl Found {
-    fn new(records: &Records, model: &Model, least: f64, watch: &Watch) -> Result<Self, Stopped> {
-        let comparer = Comparer::new(records, &frequencies(model));
-        let (edges, counts) = find(&comparer, model, &Scorer::new(model), least, watch)?;
+    fn new(records: &Records, prepared: &Prepared, least: f64, watch: &Watch) -> Result<Self, Stopped> {
+        let Prepared { model, scorer, .. } = prepared;
+        let comparer = Comparer::new(records, scorer.frequencies());
+        let (edges, counts) = find(&comparer, model, scorer, least, watch)?;
         Ok(Found { edges, counts })
     }
 
@@ -207,17 +209,17 @@ impl Found {
     fn cluster(
         &self,
         records: &Records,
-        model: &Model,
+        prepared: &Prepared,
         threshold: f64,
         watch: &Watch,
     ) -> Result<Vec<u32>, Stopped> {
-        let comparer = Comparer::new(records, &frequencies(model));
+        let comparer = Comparer::new(records, prepared.scorer.frequencies());
         let least = log_odds(threshold);
         let places =
             (0..self.edges.len() as u32).filter(|&place| self.edges[place as usize].log_odds >= least);
         let places: Vec<u32> = places.collect();
         let edges: Vec<Edge> = places.iter().map(|&place| self.edges[place as usize]).collect();
-        let joined = cluster(&comparer, &Scorer::new(model), &edges, watch)?;
+        let joined = cluster(&comparer, &prepared.scorer, &edges, watch)?;
         Ok(places
             .into_iter()
             .zip(joined)
@@ -225,10 +227,6 @@ impl Found {
             .map(|(place, _)| place)
             .collect())
     }
-}
-
-fn frequencies(model: &Model) -> Vec<Frequencies> {
-    model.fields.iter().map(|field| field.frequencies.clone()).collect()
 }
 
 /// Runs `work` on threads of its own while this one listens for a cancel.
@@ -284,10 +282,11 @@ fn progress_phase(phase: Phase) -> progress::Phase {
 
 /// Why two records, each an object of traits, are one person's or not.
 pub fn explain(a: &Map<String, Json>, b: &Map<String, Json>, name: &str) -> Result<Explanation, Error> {
-    let model = model::read(name)?.model;
+    let prepared = model::current(name)?;
+    let model = &prepared.model;
     let mut slots = vec![1; model.fields.len()];
     let values: Vec<Vec<Vec<String>>> =
-        [a, b].iter().map(|record| values(&model, record)).collect::<Result<_, _>>()?;
+        [a, b].iter().map(|record| values(model, record)).collect::<Result<_, _>>()?;
     for record in &values {
         for (slots, values) in slots.iter_mut().zip(record) {
             *slots = values.len().max(*slots);
@@ -295,20 +294,20 @@ pub fn explain(a: &Map<String, Json>, b: &Map<String, Json>, name: &str) -> Resu
     }
     let specs: Vec<_> =
         model.fields.iter().zip(&slots).map(|(field, &slots)| field.spec(slots)).collect();
-    let mut records = Records::new(&specs, false, records::nicknames());
+    let mut records = Records::new(&specs, false, configuration::current()?.nicknames());
     for record in &values {
         let padded = record.iter().zip(&slots).flat_map(|(values, &slots)| {
             (0..slots).map(move |slot| values.get(slot).map_or("", String::as_str))
         });
         records.push(padded, 0);
     }
-    let comparer = Comparer::new(&records, &frequencies(&model));
-    Ok(explain::explain(&model, &Scorer::new(&model), &comparer, 0, 1))
+    let comparer = Comparer::new(&records, prepared.scorer.frequencies());
+    Ok(explain::explain(model, &prepared.scorer, &comparer, 0, 1))
 }
 
 /// The match weights of a model as a picture.
 pub fn picture(name: &str) -> Result<String, Error> {
-    Ok(svg::match_weights(&model::read(name)?.model))
+    Ok(svg::match_weights(&model::current(name)?.model))
 }
 
 /// The values of a record, an object of traits, for each field of a model.
@@ -360,20 +359,19 @@ const LEAST: f64 = 0.01;
 pub fn evaluate(truth: pg_sys::Oid, name: &str) -> Result<Vec<Evaluated>, Error> {
     let configuration = configuration::current()?;
     progress::begin(progress::Work::Evaluate);
-    let model = model::read(name)?;
-    let (attached, loaded) = load(&model, &configuration.rules)?;
-    let person = super::truth::read(truth, &loaded, &attached, &record_type(&configuration.rules))?;
+    let model = model::current(name)?;
+    let loaded = load(&model, &configuration.rules)?;
+    let person = super::truth::read(truth, &loaded, &record_type(&configuration.rules))?;
     let side = model
         .model
         .link_only
         .then(|| (0..loaded.records.len() as u32).map(|r| loaded.records.side(r)).collect());
     let truth = Truth { person, side };
-    let model = model.model;
     let rows = on_threads(loaded, move |loaded, watch| {
         let found = Found::new(&loaded.records, &model, LEAST, watch)?;
         let mut thresholds: Vec<f64> = THRESHOLDS.to_vec();
-        if !thresholds.contains(&model.match_threshold) {
-            thresholds.push(model.match_threshold);
+        if !thresholds.contains(&model.model.match_threshold) {
+            thresholds.push(model.model.match_threshold);
         }
         thresholds.sort_by(f64::total_cmp);
         let mut rows = Vec::new();

@@ -3,20 +3,21 @@
 use super::cursor::stream;
 use super::scan::quoted;
 use super::source::{self, Source};
-use super::{progress, settings, spi, thread, transaction, watch};
+use super::{configuration, progress, settings, spi, thread, transaction, watch};
 use crate::error::Error;
 use crate::graph::rules::{Role, Rules};
 use crate::graph::task::Task;
+use crate::identifier::Normalizer;
 use crate::matching::compare::Comparison;
 use crate::matching::kind::Kind;
-use crate::matching::nickname::Nicknames;
 use crate::matching::pattern::MOST_FIELDS;
 use crate::matching::records::{FieldSpec, Records};
 use crate::matching::sample::mix;
-use crate::matching::text::{fold, is_void};
+use crate::matching::text::is_void;
 use crate::matching::value;
 use crate::source::mapping::Field;
 use pgrx::pg_sys;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::{Receiver, SyncSender};
 
@@ -32,16 +33,47 @@ pub struct Loaded {
     pub names: Names,
 }
 
-/// The names of records: `schema.table/key`.
-#[derive(Default)]
+/// The names of records: `schema.table/key`, canonical as in sightings.
 pub struct Names {
     text: String,
     ends: Vec<usize>,
-    /// The names of sources, by the side of their records.
+    /// What the names begin with, `schema.table/`, by the side of their records.
     sources: Vec<String>,
+    normalizer: Normalizer,
 }
 
 impl Names {
+    fn new(rules: &Rules) -> Self {
+        let record_type = rules.record_type().map(|kind| rules.type_of(kind));
+        Names {
+            text: String::new(),
+            ends: Vec::new(),
+            sources: Vec::new(),
+            normalizer: record_type.map_or(Normalizer::Exact, |kind| kind.normalizer),
+        }
+    }
+
+    /// A name as sightings write it; `None` if no record can be called so.
+    pub fn canonical(&self, name: &str) -> Option<String> {
+        self.normalizer.canonical(name, None).ok().map(Cow::into_owned)
+    }
+
+    /// The key of a row as it is in the name of its record.
+    fn canonical_key(&self, side: u16, key: &str) -> Option<String> {
+        let source = &self.sources[usize::from(side)];
+        self.canonical(&format!("{source}{key}"))?.strip_prefix(source).map(str::to_owned)
+    }
+
+    /// What all names begin with, if there is one source.
+    pub fn only_source(&self) -> Option<&str> {
+        if let [only] = &self.sources[..] { Some(only) } else { None }
+    }
+
+    fn begin_source(&mut self, name: &str) {
+        let prefix = format!("{name}/");
+        self.sources.push(self.canonical(&prefix).unwrap_or(prefix));
+    }
+
     fn push(&mut self, key: &str) {
         self.text.push_str(key);
         self.ends.push(self.text.len());
@@ -61,6 +93,7 @@ impl Names {
             text: String::with_capacity(self.text.len()),
             ends: Vec::with_capacity(order.len()),
             sources: self.sources.clone(),
+            normalizer: self.normalizer,
         };
         order.iter().for_each(|&place| names.push(self.key(place as usize)));
         names
@@ -212,8 +245,11 @@ impl Plan<'_> {
 pub fn load(plans: &[Plan], specs: &[FieldSpec], link_only: bool) -> Result<Loaded, Error> {
     let fields: Vec<(String, usize)> =
         specs.iter().map(|spec| (spec.name.clone(), spec.slots)).collect();
-    let mut loaded =
-        Loaded { records: Records::new(specs, link_only, nicknames()), names: Names::default() };
+    let configuration = configuration::current()?;
+    let mut loaded = Loaded {
+        records: Records::new(specs, link_only, configuration.nicknames()),
+        names: Names::new(&configuration.rules),
+    };
     let mut sides: Vec<u16> = Vec::new();
     for (side, plan) in plans.iter().enumerate() {
         let side = side as u16;
@@ -222,14 +258,15 @@ pub fn load(plans: &[Plan], specs: &[FieldSpec], link_only: bool) -> Result<Load
             estimated_rows(plan.source.oid),
             plan.source.oid.to_u32(),
         );
-        loaded.names.sources.push(plan.source.name.clone());
+        loaded.names.begin_source(&plan.source.name);
         let query = plan.query(&fields, "")?;
         let width = 1 + fields.iter().map(|(_, slots)| slots).sum::<usize>();
         let limit_mb = settings::match_memory_mb();
         let add = |batches: Receiver<Vec<String>>| {
             for batch in batches {
                 for row in batch.chunks(width) {
-                    loaded.names.push(&row[0]);
+                    let Some(key) = loaded.names.canonical_key(side, &row[0]) else { continue };
+                    loaded.names.push(&key);
                     sides.push(side);
                     loaded.records.push(row[1..].iter().map(String::as_str), side);
                 }
@@ -253,7 +290,7 @@ impl Loaded {
         let names = &self.names;
         let hash = |place: usize| {
             let source = names.sources[usize::from(sides[place])].bytes();
-            let name = source.chain([b'/']).chain(names.key(place).bytes());
+            let name = source.chain(names.key(place).bytes());
             name.fold(0, |hash, byte| mix(hash ^ u64::from(byte)))
         };
         let mut order: Vec<(u64, u32)> =
@@ -271,7 +308,12 @@ impl Loaded {
     /// The canonical text of a record: `record:schema.table/key`.
     pub fn identifier(&self, record_type: &str, record: u32) -> String {
         let source = &self.names.sources[usize::from(self.records.side(record))];
-        format!("{record_type}:{source}/{}", self.names.key(record as usize))
+        format!("{record_type}:{source}{}", self.names.key(record as usize))
+    }
+
+    /// What the canonical texts of the records begin with: `record:schema.table/`.
+    pub fn scope(&self, record_type: &str) -> Vec<String> {
+        self.names.sources.iter().map(|source| format!("{record_type}:{source}")).collect()
     }
 
     pub fn bytes(&self) -> usize {
@@ -307,15 +349,4 @@ fn estimated_rows(oid: pg_sys::Oid) -> i64 {
         |row| row.int8(0).unwrap_or_default(),
     )
     .unwrap_or_default()
-}
-
-/// The nicknames that are configured.
-pub fn nicknames() -> Nicknames {
-    let mut nicknames = Nicknames::default();
-    stream("SELECT name, nickname FROM identity_resolve.nickname", &[], |row| {
-        if let (Some(name), Some(nickname)) = (row.text(0), row.text(1)) {
-            nicknames.add(&fold(name), &fold(nickname));
-        }
-    });
-    nicknames
 }

@@ -7,6 +7,7 @@ use crate::matching::find::{Edge, MOST_IN_BLOCK};
 use crate::matching::frequency::Frequencies;
 use crate::matching::kind::Kind;
 use crate::matching::model::{FORMAT, FieldModel, KeyModel, LevelModel, Model, Shares};
+use crate::matching::nickname::Nicknames;
 use crate::matching::records::Records;
 use crate::matching::sample::Random;
 use proptest::prelude::*;
@@ -72,7 +73,7 @@ fn weighing(fields: &[(&str, f64, f64)]) -> Model {
 
 fn records_with<const FIELDS: usize>(model: &Model, rows: &[[&str; FIELDS]]) -> Records {
     let specs: Vec<_> = model.fields.iter().map(|field| field.spec(1)).collect();
-    let mut records = Records::new(&specs, false, Default::default());
+    let mut records = Records::new(&specs, false, Nicknames::default());
     rows.iter().for_each(|row| records.push(row.iter().copied(), 0));
     records
 }

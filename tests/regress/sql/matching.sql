@@ -207,6 +207,18 @@ SELECT l.unique_id AS a, r.unique_id AS b FROM fake_1000 AS l JOIN fake_1000 AS 
 SELECT count(*) AS differ FROM (
     SELECT * FROM evaluate('fake_pair', 'fake') EXCEPT SELECT * FROM evaluate('fake_person', 'fake')) AS e;
 
+-- Rows about records that are not known count for nothing, and it is said how many there are. If there are no
+-- others, nothing can be said of the model.
+CREATE VIEW public.fake_some AS
+SELECT record::text, person FROM fake_person WHERE record < 100 UNION ALL SELECT 'nobody', 1;
+SELECT wanted FROM evaluate('fake_some', 'fake') WHERE level = 'pair' AND threshold = 0.5;
+CREATE VIEW public.fake_none AS SELECT 'record:fake_1000/' || record AS record, person FROM fake_person;
+SELECT * FROM evaluate('fake_none', 'fake');
+CREATE VIEW public.fake_no_pair AS SELECT '0' AS a, 'nobody' AS b;
+SELECT * FROM evaluate('fake_no_pair', 'fake');
+CREATE VIEW public.fake_empty AS SELECT * FROM fake_person WHERE false;
+SELECT * FROM evaluate('fake_empty', 'fake');
+
 -- Two records ------------------------------------------------------------------------------------
 
 -- How probable it is that two records are one person's: traits by name.
@@ -251,6 +263,32 @@ CROSS JOIN LATERAL (SELECT first_name, surname AS last_name, dob AS birth_date, 
                     WHERE 'record:public.fake_1000/' || unique_id = l.a) AS x
 CROSS JOIN LATERAL (SELECT first_name, surname AS last_name, dob AS birth_date, city, email FROM fake_1000
                     WHERE 'record:public.fake_1000/' || unique_id = l.b) AS y;
+
+-- A session keeps models and nicknames in memory. Whoever changes a row of theirs, or takes the change back,
+-- changes the next answer.
+INSERT INTO model (name, parameters) SELECT 'kept', parameters FROM model WHERE name = 'fake';
+CREATE TEMP VIEW kept AS
+SELECT round(score('{}', '{}', 'kept')::numeric, 2) AS prior,
+       explain('{"first_name": "Lucas"}', '{"first_name": "Zuzu"}', 'kept') #>> '{fields,3,level}' AS lucas_and_zuzu;
+TABLE kept;
+BEGIN;
+UPDATE model SET parameters = jsonb_set(parameters, '{prior,matched}', '0.5') WHERE name = 'kept';
+INSERT INTO nickname (name, nickname) VALUES ('lucas', 'zuzu');
+TABLE kept;
+SAVEPOINT first;
+UPDATE model SET parameters = jsonb_set(parameters, '{prior,matched}', '0.9') WHERE name = 'kept';
+DELETE FROM nickname WHERE name = 'lucas';
+TABLE kept;
+ROLLBACK TO first;
+TABLE kept;
+DELETE FROM model WHERE name = 'kept';
+INSERT INTO model (name, parameters)
+SELECT 'kept', jsonb_set(parameters, '{prior,matched}', '0.7') FROM model WHERE name = 'fake';
+TABLE kept;
+ROLLBACK;
+TABLE kept;
+DELETE FROM model WHERE name = 'kept';
+SELECT score('{}', '{}', 'kept');
 
 -- Pictures: of a pair and of a model, for any browser.
 SELECT xmlparse(DOCUMENT explain_svg(
@@ -340,6 +378,19 @@ SELECT * FROM club_link WHERE b = 'record:club.member/8';
 UPDATE club.member SET given_name = repeat('x', 10 * 1024 * 1024), street = repeat('é ', 5 * 1024 * 1024) WHERE id IN (5, 7);
 CALL match('club');
 SELECT * FROM club_link WHERE b = 'record:club.member/8';
+
+-- Blanks at the end of a key are not part of a record's name.
+CREATE TABLE club.guest (code text PRIMARY KEY, given_name text, family_name text, born date);
+INSERT INTO club.guest VALUES
+    ('G1 ', 'mitchell', 'green', '1956-04-09'), ('G2', 'mitchell', 'green', '1956-04-09'), ('G3', 'joanna', 'zwar', '1971-03-22');
+SELECT add_source('club.guest', '{"key": "code", "traits": {"first_name": "given_name", "last_name": "family_name", "birth_date": "born"}}');
+INSERT INTO model (name, sources, parameters) SELECT 'guests', '{club.guest}', parameters FROM model WHERE name = 'default';
+CALL match('guests');
+SELECT a, b FROM links WHERE a LIKE 'record:club.guest/%';
+CREATE VIEW club.guest_truth AS SELECT code AS a, lead(code) OVER (ORDER BY code) AS b FROM club.guest LIMIT 1;
+SELECT recall FROM evaluate('club.guest_truth', 'guests') WHERE level = 'pair' AND threshold = 0.5;
+SELECT drop_source('club.guest');
+DELETE FROM model WHERE name = 'guests';
 
 -- A source that is let go takes its links with it. The model stays.
 SELECT drop_source('club.member');
