@@ -179,9 +179,9 @@ impl<'a> Unpack<'a> {
     fn histogram(&mut self) -> Result<Histogram<'a>, Damaged> {
         let reader = &mut self.reader;
         let head = reader.varint()?;
-        let damaged = Damaged(reader.at);
+        let damaged = Damaged::at(reader.at);
         let facet = if head & 1 == 0 { Facet::Seen } else { Facet::DeviceType };
-        let source = u32::try_from(head >> 1).map_err(|_| Damaged(reader.at))?;
+        let source = u32::try_from(head >> 1).map_err(|_| Damaged::at(reader.at))?;
         let length = reader.varint()?;
         let name = std::str::from_utf8(reader.take(length)?).map_err(|_| damaged)?;
         let left = reader.varint()?;

@@ -1,7 +1,6 @@
 //! Finding the pairs that are probably one person's.
 
 use super::blocking::{Keys, Rule, blocks};
-use super::frequency::Frequencies;
 use super::model::{Bounds, Model, Scorer, log_odds};
 use super::pattern::{Comparer, MOST_FIELDS};
 use super::records::Records;
@@ -31,11 +30,6 @@ pub struct RuleCount {
 
 /// The most records of a block that are all compared with each other.
 pub const MOST_IN_BLOCK: usize = 5_000;
-
-/// How common values are, for each field of a model.
-pub fn frequencies(model: &Model) -> Vec<Frequencies> {
-    model.fields.iter().map(|field| field.frequencies.clone()).collect()
-}
 
 /// Whether all pairs are compared, as there are few enough.
 pub fn compares_all(records: &Records) -> bool {

@@ -72,7 +72,7 @@ pub struct Kept<'p> {
 
 /// A pair that was found: its records' numbers, and whether it joins.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Found {
+pub struct KeptPair {
     pub edge: Edge,
     pub joined: bool,
 }
@@ -82,9 +82,9 @@ pub fn block_number(block: u64) -> u64 {
     block >> (64 - BLOCK_BITS)
 }
 
-/// A number for what a record is called.
+/// A number for what a record is called: what the names of its source begin with, and the key.
 pub fn name_hash(source: &str, key: &str) -> u64 {
-    source.bytes().chain([b'/']).chain(key.bytes()).fold(0, |hash, byte| mix(hash ^ u64::from(byte)))
+    source.bytes().chain(key.bytes()).fold(0, |hash, byte| mix(hash ^ u64::from(byte)))
 }
 
 /// The page that holds a record.
@@ -191,10 +191,10 @@ pub fn each_block(first: i64, content: &[u8], mut each: impl FnMut(u64, &[u32]))
 }
 
 /// Pairs, in the order of their records, as pages.
-pub fn edge_pages(found: &[Found]) -> Vec<Page> {
+pub fn edge_pages(found: &[KeptPair]) -> Vec<Page> {
     let mut pages: Vec<Page> = Vec::new();
     let mut before = 0;
-    for Found { edge: Edge { a, b, log_odds }, joined } in found {
+    for KeptPair { edge: Edge { a, b, log_odds }, joined } in found {
         if pages.last().is_none_or(|page| page.content.len() > PAGE) {
             let content = Vec::with_capacity(PAGE + 32);
             pages.push(Page { part: Part::Edges.number(), first: pages.len() as i64, content });
@@ -210,7 +210,7 @@ pub fn edge_pages(found: &[Found]) -> Vec<Page> {
 }
 
 /// The pairs of a page.
-pub fn edges_of(content: &[u8], found: &mut Vec<Found>) -> Result<(), Damaged> {
+pub fn edges_of(content: &[u8], found: &mut Vec<KeptPair>) -> Result<(), Damaged> {
     let mut reader = Reader { bytes: content, at: 0 };
     let mut a = 0;
     while reader.at < content.len() {
@@ -219,7 +219,7 @@ pub fn edges_of(content: &[u8], found: &mut Vec<Found>) -> Result<(), Damaged> {
         let at = reader.at;
         let bytes = reader.take(8)?.try_into().map_err(|_| Damaged::at(at))?;
         let edge = Edge { a, b: (b >> 1) as u32, log_odds: f64::from_le_bytes(bytes) };
-        found.push(Found { edge, joined: b & 1 == 1 });
+        found.push(KeptPair { edge, joined: b & 1 == 1 });
     }
     Ok(())
 }
@@ -330,7 +330,7 @@ impl Stored {
     }
 
     /// All pairs.
-    pub fn edges(&self) -> Result<Vec<Found>, Damaged> {
+    pub fn edges(&self) -> Result<Vec<KeptPair>, Damaged> {
         let mut found = Vec::new();
         self.edges.iter().try_for_each(|content| edges_of(content, &mut found))?;
         Ok(found)

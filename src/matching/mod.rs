@@ -14,6 +14,7 @@ pub mod model;
 pub mod nickname;
 pub mod options;
 pub mod pattern;
+pub mod people;
 pub mod records;
 pub mod refresh;
 pub mod sample;

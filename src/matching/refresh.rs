@@ -9,8 +9,8 @@
 use super::blocking::blocks;
 use super::cluster::cluster;
 use super::evaluate::groups;
-use super::find::{Edge, Finder, MOST_IN_BLOCK, frequencies, rules};
-use super::index::{self, Found, Kept, Page, Part, Stored, block_number, name_hash};
+use super::find::{Edge, Finder, MOST_IN_BLOCK, rules};
+use super::index::{self, Kept, KeptPair, Page, Part, Stored, block_number, name_hash};
 use super::model::{Model, Scorer, log_odds, probability};
 use super::nickname::Nicknames;
 use super::pattern::Comparer;
@@ -19,11 +19,14 @@ use super::watch::{Phase, Stopped, Watch};
 use crate::packed::Damaged;
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
+use std::sync::Arc;
 
 /// A record that has come, or may be another than it was.
 pub struct Arrived {
     pub side: u16,
     pub key: String,
+    /// Whatever the caller tells rows apart by.
+    pub row: i64,
     /// Of each slot of each field, as it is written; empty if there is none.
     pub values: Vec<String>,
 }
@@ -31,9 +34,10 @@ pub struct Arrived {
 /// By what records are compared.
 pub struct Means<'m> {
     pub model: &'m Model,
+    pub scorer: &'m Scorer,
     pub specs: &'m [FieldSpec],
-    pub nicknames: &'m Nicknames,
-    /// What the sides are called.
+    pub nicknames: &'m Arc<Nicknames>,
+    /// What names begin with, by side.
     pub sources: &'m [String],
 }
 
@@ -53,6 +57,8 @@ pub struct Refreshed {
     /// The number after the last record's.
     pub next: u32,
     pub pairs_compared: u64,
+    /// Pairs that are linked, of all records.
+    pub joined: usize,
 }
 
 /// Why nothing came of it.
@@ -61,6 +67,8 @@ pub enum Halt {
     Stopped,
     /// Only a full run will do.
     Stale,
+    /// Somebody is gone, and it must be told who.
+    Gone,
 }
 
 impl From<Stopped> for Halt {
@@ -75,28 +83,44 @@ impl From<Damaged> for Halt {
     }
 }
 
-/// Brings what is kept up to date. `present`: the numbers of the names of all records there are, if
-/// some may be gone.
+/// What there is beside what is kept.
+pub struct News {
+    pub arrived: Vec<Arrived>,
+    /// The numbers of the names of all records there are, if it must be found out who is gone.
+    pub present: Option<FxHashSet<u64>>,
+}
+
+/// Brings what is kept up to date. `nobody_else_is_gone` is asked with what of `news` is new: false
+/// ends it with [`Halt::Gone`].
 pub fn refresh(
     means: &Means,
     stored: &Stored,
-    arrived: &[Arrived],
-    present: Option<&FxHashSet<u64>>,
+    news: &News,
+    nobody_else_is_gone: impl Fn(&[&Arrived]) -> bool,
     watch: &Watch,
 ) -> Result<Refreshed, Halt> {
+    let News { arrived, present } = news;
     let old = Old { stored, places: stored.places()? };
     watch.take(old.places.len() * size_of::<u32>())?;
-    let gone = old.gone(means, arrived, present)?;
-    let mut refresh = Refresh { means, old, arrived, gone, watch };
+    let (gone, known) = old.gone(means, arrived, present.as_ref())?;
+    if present.is_none() {
+        let new: Vec<&Arrived> =
+            arrived.iter().filter(|a| !known.contains(&(a.side, &*a.key))).collect();
+        if !nobody_else_is_gone(&new) {
+            return Err(Halt::Gone);
+        }
+    }
+    let refresh = Refresh { means, old, arrived, gone, watch };
     let first = stored.next();
     let (edges, fresh, pairs_compared) = refresh.find(first)?;
     let mut found = refresh.pairs_left()?;
     let kept_pairs = found.len();
-    found.extend(edges.into_iter().map(|edge| Found { edge, joined: false }));
+    found.extend(edges.into_iter().map(|edge| KeptPair { edge, joined: false }));
     watch.take(size_of_val(&found[..]))?;
     let mut refreshed =
         Refreshed { pairs_compared, next: first + fresh.len() as u32, ..Refreshed::default() };
     refresh.decide(&fresh, first, &mut found, kept_pairs, &mut refreshed)?;
+    refreshed.joined = found.iter().filter(|found| found.joined).count();
     found.par_sort_unstable_by_key(|found| (found.edge.a, found.edge.b));
     refresh.write(&fresh, first, &found, &mut refreshed)?;
     Ok(refreshed)
@@ -117,15 +141,16 @@ impl Old<'_> {
         self.stored.record(number, self.places[number as usize])
     }
 
-    /// The records that are no more, or no more what they were; ascending.
-    fn gone(
+    /// The records that are no more, or no more what they were, ascending; and the names of what has
+    /// arrived in their place.
+    fn gone<'a>(
         &self,
         means: &Means,
-        arrived: &[Arrived],
+        arrived: &'a [Arrived],
         present: Option<&FxHashSet<u64>>,
-    ) -> Result<Vec<u32>, Halt> {
+    ) -> Result<(Vec<u32>, FxHashSet<(u16, &'a str)>), Halt> {
         let hash = |side: u16, key: &str| name_hash(&means.sources[usize::from(side)], key);
-        let mut by_name: FxHashMap<u64, Vec<&Arrived>> = FxHashMap::default();
+        let mut by_name: FxHashMap<u64, Vec<&'a Arrived>> = FxHashMap::default();
         let mut names: FxHashSet<(u16, &str)> = FxHashSet::default();
         for record in arrived {
             if !names.insert((record.side, &record.key)) {
@@ -134,7 +159,7 @@ impl Old<'_> {
             by_name.entry(block_number(hash(record.side, &record.key))).or_default().push(record);
         }
         let mut gone = Vec::new();
-        let mut seen: FxHashSet<(u16, &str)> = FxHashSet::default();
+        let mut known: FxHashSet<(u16, &str)> = FxHashSet::default();
         let mut result = Ok(());
         self.stored.each_posting(self.stored.names(), |block, number| {
             let Some(arrived) = by_name.get(&block).filter(|_| self.is_there(number)) else { return };
@@ -144,7 +169,7 @@ impl Old<'_> {
                     let same = arrived.iter().find(|a| a.side == kept.side && a.key == kept.key);
                     if let Some(same) = same {
                         gone.push(number);
-                        if !seen.insert((same.side, &same.key)) {
+                        if !known.insert((same.side, &same.key)) {
                             // Two rows of one key are one record: the other one must be read, too.
                             result = Err(Halt::Stale);
                         }
@@ -163,7 +188,7 @@ impl Old<'_> {
         }
         gone.sort_unstable();
         gone.dedup();
-        Ok(gone)
+        Ok((gone, known))
     }
 }
 
@@ -182,7 +207,7 @@ impl Refresh<'_> {
     }
 
     fn empty(&self) -> Records {
-        Records::new(self.means.specs, self.means.model.link_only, self.means.nicknames.clone())
+        Records::new(self.means.specs, self.means.model.link_only, Arc::clone(self.means.nicknames))
     }
 
     fn push(&self, records: &mut Records, number: u32) -> Result<(), Halt> {
@@ -225,9 +250,8 @@ impl Refresh<'_> {
             self.push(&mut records, number)?;
         }
         watch.take(records.bytes())?;
-        let comparer = Comparer::new(&records, &frequencies(means.model));
-        let scorer = Scorer::new(means.model);
-        let finder = Finder::new(&comparer, &scorer, log_odds(means.model.review_threshold));
+        let comparer = Comparer::new(&records, means.scorer.frequencies());
+        let finder = Finder::new(&comparer, means.scorer, log_odds(means.model.review_threshold));
         watch.begin(Phase::Comparing, pairs.len() as u64);
         let parts: Vec<Vec<Edge>> = pairs
             .par_chunks(4096)
@@ -303,10 +327,10 @@ impl Refresh<'_> {
     }
 
     /// The pairs that are kept of records that still are what they were.
-    fn pairs_left(&self) -> Result<Vec<Found>, Halt> {
+    fn pairs_left(&self) -> Result<Vec<KeptPair>, Halt> {
         let mut found = self.old.stored.edges()?;
         if !self.gone.is_empty() {
-            found.retain(|Found { edge, .. }| !self.is_gone(edge.a) && !self.is_gone(edge.b));
+            found.retain(|KeptPair { edge, .. }| !self.is_gone(edge.a) && !self.is_gone(edge.b));
         }
         Ok(found)
     }
@@ -317,19 +341,19 @@ impl Refresh<'_> {
         &self,
         fresh: &Records,
         first: u32,
-        found: &mut [Found],
+        found: &mut [KeptPair],
         kept: usize,
         refreshed: &mut Refreshed,
     ) -> Result<(), Halt> {
         let Refresh { means, watch, .. } = self;
         let least = log_odds(means.model.match_threshold);
-        let is_strong = |found: &Found| found.edge.log_odds >= least;
+        let is_strong = |found: &KeptPair| found.edge.log_odds >= least;
         let size = first as usize + fresh.len();
         let group = groups(size, found.iter().filter(|f| is_strong(f)).map(|f| &f.edge));
         let mut touched = vec![false; size];
         (first..size as u32).for_each(|number| touched[group[number as usize] as usize] = true);
         // Groups that lost somebody, and what held those who are gone to them.
-        for Found { edge, joined } in self.old.stored.edges()? {
+        for KeptPair { edge, joined } in self.old.stored.edges()? {
             let gone = [edge.a, edge.b].map(|end| self.is_gone(end));
             if gone == [false, false] {
                 continue;
@@ -366,7 +390,7 @@ impl Refresh<'_> {
         let joins = found.iter().filter(|f| f.joined).map(|f| &f.edge);
         let group = groups(size, joins);
         let is_member = |number: u32| members.binary_search(&number).is_ok();
-        for Found { edge: Edge { a, b, log_odds }, joined } in found {
+        for KeptPair { edge: Edge { a, b, log_odds }, joined } in found {
             let apart = group[*a as usize] != group[*b as usize];
             if !*joined && apart && (is_member(*a) || is_member(*b)) {
                 let pair = (self.name(first, *a)?, self.name(first, *b)?, probability(*log_odds));
@@ -385,9 +409,9 @@ impl Refresh<'_> {
         fresh: &Records,
         first: u32,
         members: &[u32],
-        found: &[Found],
+        found: &[KeptPair],
     ) -> Result<Vec<(usize, bool)>, Halt> {
-        let Means { model, sources, .. } = self.means;
+        let Means { model, scorer, sources, .. } = self.means;
         // In the order that all records would have.
         let mut ordered = Vec::with_capacity(members.len());
         for &number in members {
@@ -406,7 +430,7 @@ impl Refresh<'_> {
         }
         let least = log_odds(model.match_threshold);
         let mut edges: Vec<(Edge, usize)> = Vec::new();
-        for (n, Found { edge, .. }) in found.iter().enumerate() {
+        for (n, KeptPair { edge, .. }) in found.iter().enumerate() {
             if edge.log_odds >= least
                 && let (Some(&a), Some(&b)) = (place.get(&edge.a), place.get(&edge.b))
             {
@@ -415,9 +439,9 @@ impl Refresh<'_> {
         }
         edges.par_sort_unstable_by_key(|(edge, _)| (edge.a, edge.b));
         let places = edges.iter().map(|&(_, n)| n);
-        let comparer = Comparer::new(&records, &frequencies(model));
+        let comparer = Comparer::new(&records, scorer.frequencies());
         let only: Vec<Edge> = edges.iter().map(|&(edge, _)| edge).collect();
-        let joined = cluster(&comparer, &Scorer::new(model), &only, self.watch)?;
+        let joined = cluster(&comparer, scorer, &only, self.watch)?;
         Ok(places.zip(joined).collect())
     }
 
@@ -436,7 +460,7 @@ impl Refresh<'_> {
         &self,
         fresh: &Records,
         first: u32,
-        found: &[Found],
+        found: &[KeptPair],
         refreshed: &mut Refreshed,
     ) -> Result<(), Halt> {
         let stored = self.old.stored;
