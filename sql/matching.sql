@@ -60,6 +60,32 @@ COMMENT ON COLUMN identity_resolve.model.trained_at IS 'When it was trained';
 COMMENT ON COLUMN identity_resolve.model.matched_at IS 'When match() last applied it; null: not since it was trained';
 COMMENT ON COLUMN identity_resolve.model.match_report IS 'What match() compared and found then';
 
+CREATE TABLE identity_resolve.match_index (
+    model text PRIMARY KEY REFERENCES identity_resolve.model ON UPDATE CASCADE ON DELETE CASCADE,
+    id int GENERATED ALWAYS AS IDENTITY UNIQUE,
+    state jsonb NOT NULL
+);
+COMMENT ON TABLE identity_resolve.match_index IS
+    'What match() keeps from one run to the next, for search() and so that only what is new is compared; it is made anew where it is missing, as after a restore';
+COMMENT ON COLUMN identity_resolve.match_index.model IS 'The model that was applied';
+COMMENT ON COLUMN identity_resolve.match_index.id IS 'Its number in match_page';
+COMMENT ON COLUMN identity_resolve.match_index.state IS 'What the pages are about: model, configuration, sources, and from where on rows may be new';
+
+CREATE TABLE identity_resolve.match_page (
+    index int NOT NULL REFERENCES identity_resolve.match_index (id) ON DELETE CASCADE,
+    part int NOT NULL,
+    first bigint NOT NULL,
+    content bytea NOT NULL,
+    PRIMARY KEY (index, part, first)
+) WITH (toast_tuple_target = 8160);
+-- Packed as it is; a page stays in its row.
+ALTER TABLE identity_resolve.match_page ALTER content SET STORAGE EXTERNAL;
+COMMENT ON TABLE identity_resolve.match_page IS 'Pieces of match_index: the records that were compared, with their values, in which blocks they are, and the pairs that were found';
+COMMENT ON COLUMN identity_resolve.match_page.index IS 'Of which match_index';
+COMMENT ON COLUMN identity_resolve.match_page.part IS '0 records, 1 pairs; then for each blocking rule, and last for the records'' names, two lists: of the last full run, and of what has come since';
+COMMENT ON COLUMN identity_resolve.match_page.first IS 'The number of the first record or block, or of the page';
+COMMENT ON COLUMN identity_resolve.match_page.content IS 'Packed';
+
 CREATE FUNCTION identity_resolve.train(model text DEFAULT 'default', sources regclass[] DEFAULT NULL, options jsonb DEFAULT '{}') RETURNS jsonb
     LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' SET timezone = 'UTC' SET intervalstyle = 'postgres' SET extra_float_digits = 1 SET row_security = off
     AS 'MODULE_PATHNAME', 'train_wrapper';
@@ -95,6 +121,14 @@ CREATE FUNCTION identity_resolve.model_svg(model text DEFAULT 'default') RETURNS
     AS 'MODULE_PATHNAME', 'model_svg_wrapper';
 COMMENT ON FUNCTION identity_resolve.model_svg(text) IS
     'The match weights of a model as a picture, an SVG for any browser: for each level of each field how many bits it speaks for one person or against';
+
+CREATE FUNCTION identity_resolve.search(traits jsonb, model text DEFAULT 'default', limit_to int DEFAULT 10,
+        OUT profile uuid, OUT probability float8, OUT identifier text)
+    RETURNS SETOF record
+    LANGUAGE c STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp COST 10000 ROWS 10
+    AS 'MODULE_PATHNAME', 'search_wrapper';
+COMMENT ON FUNCTION identity_resolve.search(jsonb, text, int) IS
+    'Whose a record, an object of traits, probably is: profiles as of the last match() of the model, the most probable first, each with the record that is most alike';
 
 CREATE FUNCTION identity_resolve.evaluate(truth regclass, model text DEFAULT 'default', OUT level text, OUT threshold float8, OUT "precision" float8,
         OUT recall float8, OUT f1 float8, OUT found bigint, OUT correct bigint, OUT wanted bigint, OUT expected float8)

@@ -152,6 +152,12 @@ pub enum Error {
     /// A model does not exist.
     #[error("unknown model \"{name}\"")]
     UnknownModel { name: String, known: Vec<String> },
+    /// A model was not applied since it was learned.
+    #[error("model \"{model}\" has not been applied")]
+    NotMatched { model: String },
+    /// Fewer than no rows were asked for.
+    #[error("limit_to must not be negative")]
+    Limit { limit: i32 },
     /// A field is not compared, or is no trait of any source.
     #[error("unknown field \"{field}\"")]
     UnknownField { field: String, known: Vec<String> },
@@ -269,6 +275,10 @@ impl Error {
             Error::Options { cause } | Error::Model { cause } => format!("{}.", capitalised(cause)),
             Error::UnknownModel { known, .. } if known.is_empty() => "There is no model yet.".into(),
             Error::UnknownModel { known, .. } => format!("There are: {}.", known.join(", ")),
+            Error::NotMatched { .. } => {
+                "Records are found by what match() keeps, and it keeps nothing of this version.".into()
+            }
+            Error::Limit { limit } => format!("It is {limit}."),
             Error::UnknownField { known, .. } => format!("There are: {}.", known.join(", ")),
             Error::NothingToMatch => {
                 "No source has both a key and a trait with different values.".into()
@@ -359,6 +369,8 @@ impl Error {
             }
             Error::Model { .. } => "Take parameters from a model that train() has made.".into(),
             Error::UnknownModel { name, .. } => format!("SELECT identity_resolve.train('{name}');"),
+            Error::NotMatched { model } => format!("CALL identity_resolve.match('{model}');"),
+            Error::Limit { .. } => "Give the number of profiles to show, as 10.".into(),
             Error::UnknownField { .. } => "Name one of these.".into(),
             Error::NothingToMatch => {
                 "SELECT identity_resolve.add_source('schema.table', '{\"key\": \"id\", \"traits\": {\"last_name\": \"surname\"}}');".into()

@@ -2,7 +2,7 @@
 //! inside PostgreSQL.
 //!
 //! Data flows one way: row → sighting → links → solver → changes → tables. `identifier`, `graph`,
-//! `matching` and `source` are pure and know nothing of PostgreSQL; `pg` alone speaks to it; `api` holds the
+//! `matching`, `packed` and `source` are pure and know nothing of PostgreSQL; `pg` alone speaks to it; `api` holds the
 //! functions that SQL calls; the SQL objects themselves stand in `sql/`.
 
 mod api;
@@ -11,6 +11,7 @@ mod graph;
 mod identifier;
 mod json;
 mod matching;
+mod packed;
 mod pg;
 mod source;
 

@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::matching::model::Model;
 use crate::matching::{similarity, svg};
 use crate::pg::matching::Evaluated;
-use crate::pg::{json, matching, transaction};
+use crate::pg::{json, match_run, matching, search, transaction};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use pgrx::{AnyElement, JsonB};
@@ -69,7 +69,7 @@ fn train(
 #[pg_extern(sql = "", name = "match")]
 fn match_records(model: Option<&str>, fcinfo: pg_sys::FunctionCallInfo) -> Answer<()> {
     let procedure = transaction::Procedure::connect(transaction::is_atomic(fcinfo));
-    Ok(matching::run(required(model, "model", MODEL)?, &procedure)?)
+    Ok(match_run::run(required(model, "model", MODEL)?, &procedure)?)
 }
 
 #[pg_extern(sql = "")]
@@ -106,6 +106,26 @@ fn explained(
 fn check_model(parameters: AnyElement) -> Answer<bool> {
     Model::parse(&json::text(&parameters)).map_err(|cause| Error::Model { cause })?;
     Ok(true)
+}
+
+#[pg_extern(sql = "")]
+#[allow(clippy::type_complexity)]
+fn search(
+    traits: Option<AnyElement>,
+    model: Option<&str>,
+    limit_to: Option<i32>,
+) -> Result<
+    TableIterator<
+        'static,
+        (name!(profile, Option<pgrx::Uuid>), name!(probability, f64), name!(identifier, String)),
+    >,
+    ErrorReport,
+> {
+    let traits = json::object(&required(traits, "traits", RECORD)?, "traits", RECORD)?;
+    let limit = required(limit_to, "limit_to", "10")?;
+    let hits = search::search(&traits, required(model, "model", MODEL)?, limit)?;
+    let row = |hit: search::Hit| (hit.profile, hit.probability, hit.identifier);
+    Ok(TableIterator::new(hits.into_iter().map(row)))
 }
 
 #[pg_extern(sql = "")]

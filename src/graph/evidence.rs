@@ -13,8 +13,8 @@
 
 use super::Day;
 use super::weight::{Decay, Weight};
+use crate::packed::{Damaged, Reader, put_varint};
 use rustc_hash::FxHashMap;
-use thiserror::Error;
 
 /// What a count counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -68,18 +68,6 @@ pub struct Cell {
     pub label: u32,
     pub day: Day,
     pub count: i64,
-}
-
-/// The packed bytes are not evidence.
-#[derive(Debug, Error, PartialEq, Eq)]
-#[error("stored evidence is damaged at byte {0}")]
-pub struct Damaged(usize);
-
-impl Damaged {
-    /// The bytes from this one on are not what they should be.
-    pub fn at(byte: usize) -> Self {
-        Damaged(byte)
-    }
 }
 
 /// Appends the packed form of `cells` to `out`, adding up cells of one label and day.
@@ -191,9 +179,9 @@ impl<'a> Unpack<'a> {
     fn histogram(&mut self) -> Result<Histogram<'a>, Damaged> {
         let reader = &mut self.reader;
         let head = reader.varint()?;
-        let damaged = Damaged(reader.at);
+        let damaged = Damaged::at(reader.at);
         let facet = if head & 1 == 0 { Facet::Seen } else { Facet::DeviceType };
-        let source = u32::try_from(head >> 1).map_err(|_| Damaged(reader.at))?;
+        let source = u32::try_from(head >> 1).map_err(|_| Damaged::at(reader.at))?;
         let length = reader.varint()?;
         let name = std::str::from_utf8(reader.take(length)?).map_err(|_| damaged)?;
         let left = reader.varint()?;
@@ -289,15 +277,6 @@ pub fn unpack_into(
     Ok(())
 }
 
-/// Appends `value` as a LEB128 varint.
-pub fn put_varint(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
-}
-
 fn zigzag(day: Day) -> u64 {
     ((day << 1) ^ (day >> 31)) as u32 as u64
 }
@@ -305,37 +284,6 @@ fn zigzag(day: Day) -> u64 {
 fn unzigzag(value: u64) -> Day {
     let value = value as u32;
     ((value >> 1) as i32) ^ -((value & 1) as i32)
-}
-
-/// Reads varints and byte strings one after the other.
-#[derive(Clone, Debug)]
-pub struct Reader<'a> {
-    pub bytes: &'a [u8],
-    pub at: usize,
-}
-
-impl<'a> Reader<'a> {
-    /// The next varint.
-    pub fn varint(&mut self) -> Result<u64, Damaged> {
-        let mut value = 0;
-        for shift in (0..64).step_by(7) {
-            let byte = *self.bytes.get(self.at).ok_or(Damaged(self.at))?;
-            self.at += 1;
-            value |= u64::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                return Ok(value);
-            }
-        }
-        Err(Damaged(self.at))
-    }
-
-    /// The next `length` bytes.
-    pub fn take(&mut self, length: u64) -> Result<&'a [u8], Damaged> {
-        let end = usize::try_from(length).ok().and_then(|length| self.at.checked_add(length));
-        let slice = end.and_then(|end| self.bytes.get(self.at..end)).ok_or(Damaged(self.at))?;
-        self.at += slice.len();
-        Ok(slice)
-    }
 }
 
 #[cfg(test)]

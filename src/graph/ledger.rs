@@ -6,8 +6,9 @@
 //! and day (a log-structured merge: O'Neil, Cheng, Gawlick, O'Neil, 1996).
 
 use super::Day;
-use super::evidence::{Cell, Reader, put_varint};
+use super::evidence::Cell;
 use super::task::{Spawn, Task};
+use crate::packed::{Reader, put_varint};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;

@@ -6,10 +6,11 @@
 //! counts, up to the end: varint(a) varint(b) varint(label) varint(zigzag day) varint(zigzag count)
 //! ```
 
-use super::evidence::{Damaged, Facet, Reader, put_varint};
+use super::evidence::Facet;
 use super::ledger::Ledger;
 use super::rules::Rules;
 use super::{Day, Graph, StoreError};
+use crate::packed::{Damaged, Reader, put_signed, put_text, put_varint};
 
 impl Graph {
     /// About how long [`Graph::into_segment`] would be.
@@ -52,7 +53,7 @@ impl Graph {
         let mut reader = Reader { bytes: segment, at: 0 };
         let mut numbers = Vec::new();
         for _ in 0..reader.varint()? {
-            let text = take_text(&mut reader)?;
+            let text = reader.text()?;
             let (type_name, value) = text.split_once(':').unwrap_or((text, ""));
             let kind =
                 rules.type_index(type_name).ok_or_else(|| StoreError::UnknownType(text.to_owned()))?;
@@ -62,7 +63,7 @@ impl Graph {
         for _ in 0..reader.varint()? {
             let head = reader.varint()?;
             let facet = if head & 1 == 0 { Facet::Seen } else { Facet::DeviceType };
-            let name = take_text(&mut reader)?;
+            let name = reader.text()?;
             labels.push(self.labels().number(facet, (head >> 1) as u32, name));
         }
         while reader.at < segment.len() {
@@ -72,30 +73,10 @@ impl Graph {
             };
             let pair = (known(&numbers)?, known(&numbers)?);
             let label = known(&labels)?;
-            let day = take_signed(&mut reader)? as Day;
-            let count = take_signed(&mut reader)?;
+            let day = reader.signed()? as Day;
+            let count = reader.signed()?;
             self.ledger().add(pair, label, day, count);
         }
         Ok(())
     }
-}
-
-fn put_text(out: &mut Vec<u8>, text: &str) {
-    put_varint(out, text.len() as u64);
-    out.extend_from_slice(text.as_bytes());
-}
-
-fn put_signed(out: &mut Vec<u8>, value: i64) {
-    put_varint(out, (value << 1 ^ value >> 63) as u64);
-}
-
-fn take_text<'a>(reader: &mut Reader<'a>) -> Result<&'a str, Damaged> {
-    let length = reader.varint()?;
-    let at = reader.at;
-    std::str::from_utf8(reader.take(length)?).map_err(|_| Damaged::at(at))
-}
-
-fn take_signed(reader: &mut Reader) -> Result<i64, Damaged> {
-    let value = reader.varint()?;
-    Ok((value >> 1) as i64 ^ -((value & 1) as i64))
 }

@@ -5,13 +5,14 @@
 //! from the stored rows comes out as [`Changes`](super::Changes).
 
 use super::Day;
-use super::evidence::{self, Damaged, Labels};
+use super::evidence::{self, Labels};
 use super::intern::Interner;
 use super::ledger::Ledger;
 use super::rules::{Role, Rules, Sharing};
 use super::solver::{Kind, Reason};
 use super::task::Spawn;
 use crate::error::Error;
+use crate::packed::Damaged;
 use rustc_hash::{FxHashMap, FxHashSet};
 use uuid::Uuid;
 
@@ -123,6 +124,10 @@ pub(super) struct Link {
     pub(super) evidence: Blob,
 }
 
+/// Pairs, the lesser number first, with the probability that makes them one person's; `None` if none
+/// does any more.
+pub(super) type Matches = FxHashMap<(u32, u32), Option<f64>>;
+
 /// Stored rows and fresh counts. See the module.
 #[derive(Default)]
 pub struct Graph {
@@ -134,6 +139,8 @@ pub struct Graph {
     pub(super) separations: Vec<(u32, u32)>,
     /// Pairs that an operator says are one person's, the lesser number first.
     pub(super) must_links: FxHashSet<(u32, u32)>,
+    /// What probabilities newly say.
+    pub(super) matches: Matches,
     /// Identifiers that are separated from such as are not loaded.
     pub(super) separated_elsewhere: FxHashSet<u32>,
     pub(super) replaced: Vec<Replaced>,
@@ -221,29 +228,53 @@ impl Graph {
         in_scope: impl Fn(&str) -> bool,
         matches: impl Iterator<Item = (&'m str, &'m str, f64)>,
     ) {
-        let mut new: FxHashMap<(u32, u32), f64> = FxHashMap::default();
+        let mut new = Matches::default();
         for (a, b, probability) in matches {
             // Two rows of one key are one record.
             if let (Some(a), Some(b)) = (self.names.number(a), self.names.number(b))
                 && a != b
             {
-                new.insert((a.min(b), a.max(b)), probability);
+                new.insert((a.min(b), a.max(b)), Some(probability));
             }
         }
+        self.put_matches(rules, new, in_scope);
+    }
+
+    /// Says that a probability makes two records (canonical texts) one person's, or no longer does.
+    pub fn match_pair(&mut self, rules: &Rules, a: &str, b: &str, probability: Option<f64>) {
+        let ends = [a, b].map(|text| {
+            let (type_name, value) = text.split_once(':')?;
+            Some(self.intern(rules, rules.type_index(type_name)?, value))
+        });
+        if let [Some(a), Some(b)] = ends
+            && a != b
+        {
+            self.matches.insert((a.min(b), a.max(b)), probability);
+        }
+    }
+
+    /// Brings links in line with what probabilities say of pairs, and no longer of others in scope.
+    pub(super) fn put_matches(
+        &mut self,
+        rules: &Rules,
+        mut new: Matches,
+        in_scope: impl Fn(&str) -> bool,
+    ) {
         for i in 0..self.links.len() {
             let Link { a, b, probability: before, .. } = self.links[i];
             let found = new.remove(&(a.min(b), a.max(b)));
             let kept = || before.filter(|_| !in_scope(self.text(a)) || !in_scope(self.text(b)));
-            let probability = found.or_else(kept);
+            let probability = found.unwrap_or_else(kept);
             self.links[i].changed |= probability != before;
             self.links[i].probability = probability;
         }
         let strength = |number: u32| (self.strength(rules, number), self.text(number));
         let mut new: Vec<Link> = new
             .into_iter()
+            .filter(|(_, probability)| probability.is_some())
             .map(|((x, y), probability)| {
                 let pair = if strength(x) < strength(y) { (x, y) } else { (y, x) };
-                Link { probability: Some(probability), ..Link::new(pair) }
+                Link { probability, ..Link::new(pair) }
             })
             .collect();
         new.sort_unstable_by_key(|link| (link.a, link.b));

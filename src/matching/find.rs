@@ -31,18 +31,24 @@ pub struct RuleCount {
 /// The most records of a block that are all compared with each other.
 pub const MOST_IN_BLOCK: usize = 5_000;
 
+/// Whether all pairs are compared: there are few enough, and nobody has said which.
+pub fn compares_all(model: &Model, records: &Records) -> bool {
+    matches!(model.blocking, Blocking::Chosen(_)) && records.all_pairs() <= ALL_PAIRS
+}
+
 /// The pairs at least as probable as `least`, in the order of their records; and what each rule did.
+/// `each_rule` is shown the rules' numbers and blocks: each block's records, one after the other.
 pub fn find(
     comparer: &Comparer,
     model: &Model,
     scorer: &Scorer,
     least: f64,
+    each_rule: &mut (dyn FnMut(usize, &[(u64, u32)]) + Send),
     watch: &Watch,
 ) -> Result<(Vec<Edge>, Vec<RuleCount>), Stopped> {
-    let least = log_odds(least);
     let records = comparer.records;
-    let finder = Finder { comparer, scorer, bounds: scorer.bounds(), least };
-    if matches!(model.blocking, Blocking::Chosen(_)) && records.all_pairs() <= ALL_PAIRS {
+    let finder = Finder::new(comparer, scorer, log_odds(least));
+    if compares_all(model, records) {
         return all(&finder, watch);
     }
     let (keys, rules) = rules(records, model);
@@ -50,8 +56,9 @@ pub fn find(
     let mut found = Vec::new();
     let mut counts = Vec::new();
     let mut earlier: Vec<Compared> = Vec::new();
-    for &rule in &rules {
+    for (number, &rule) in rules.iter().enumerate() {
         let blocks = blocks(records, &keys, rule, 1, watch)?;
+        each_rule(number, &blocks);
         let mut count = RuleCount::default();
         let blocks: Vec<&[(u64, u32)]> =
             blocks.chunk_by(|x, y| x.0 == y.0).filter(|block| block.len() > 1).collect();
@@ -131,16 +138,21 @@ impl Compared {
 }
 
 /// What pairs are compared by.
-struct Finder<'r> {
+pub struct Finder<'r> {
     comparer: &'r Comparer<'r>,
     scorer: &'r Scorer,
     bounds: Bounds,
     least: f64,
 }
 
-impl Finder<'_> {
+impl<'r> Finder<'r> {
+    /// Finds pairs whose logarithm of the odds is at least `least`.
+    pub fn new(comparer: &'r Comparer<'r>, scorer: &'r Scorer, least: f64) -> Self {
+        Finder { comparer, scorer, bounds: scorer.bounds(), least }
+    }
+
     /// The logarithm of the odds of two rows, if it is at least the least.
-    fn score(&self, a: &[u32], b: &[u32]) -> Option<f64> {
+    pub fn score(&self, a: &[u32], b: &[u32]) -> Option<f64> {
         if !self.comparer.may_reach(self.scorer, &self.bounds, self.least, a, b) {
             return None;
         }

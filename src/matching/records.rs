@@ -151,13 +151,25 @@ impl Records {
 
     /// Adds a record: for each slot of each field its value as it is written, empty if it has none.
     pub fn push<'v>(&mut self, values: impl Iterator<Item = &'v str>, side: u16) {
-        let mut values = values;
+        self.add(values, side, |spec, raw| value::canonical(spec.comparison.kind, raw, spec.day_first));
+    }
+
+    /// Adds a record of which [`Records::values`] said these values.
+    pub fn push_canonical<'v>(&mut self, values: impl Iterator<Item = &'v str>, side: u16) {
+        self.add(values, side, |_, value| (!value.is_empty()).then_some(value));
+    }
+
+    fn add<'v, V: AsRef<str>>(
+        &mut self,
+        mut values: impl Iterator<Item = &'v str>,
+        side: u16,
+        canonical: impl Fn(&FieldSpec, &'v str) -> Option<V>,
+    ) {
         for field in &mut self.fields {
             for _ in field.columns.clone() {
-                let raw = values.next().unwrap_or_default();
-                let value = value::canonical(field.spec.comparison.kind, raw, field.spec.day_first);
+                let value = canonical(&field.spec, values.next().unwrap_or_default());
                 let code = value.map_or(0, |value| {
-                    self.dictionaries[field.dictionary].code(&value, &self.nicknames)
+                    self.dictionaries[field.dictionary].code(value.as_ref(), &self.nicknames)
                 });
                 self.codes.push(code);
                 if code > 0 {
@@ -213,6 +225,14 @@ impl Records {
 
     pub fn dictionary(&self, field: usize) -> &Dictionary {
         &self.dictionaries[self.fields[field].dictionary]
+    }
+
+    /// The canonical value of each slot of each field, empty if there is none.
+    pub fn values(&self, record: u32) -> impl Iterator<Item = &str> {
+        let row = self.row(record);
+        (0..self.fields.len()).flat_map(move |field| {
+            self.codes_of(field, row).iter().map(move |&code| self.dictionary(field).value(code))
+        })
     }
 
     /// A record's value of a field; of several the first.

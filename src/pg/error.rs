@@ -38,7 +38,9 @@ pub fn sqlstate(error: &Error) -> PgSqlErrorCode {
         Error::UnknownModel { .. } | Error::UnknownField { .. } | Error::TruthUnknown { .. } => {
             ERRCODE_UNDEFINED_OBJECT
         }
-        Error::NothingToMatch | Error::NoKey { .. } => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+        Error::NothingToMatch | Error::NoKey { .. } | Error::NotMatched { .. } => {
+            ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE
+        }
         Error::TooManyFields { .. } => ERRCODE_PROGRAM_LIMIT_EXCEEDED,
         Error::TruthShape { .. } => ERRCODE_UNDEFINED_COLUMN,
         Error::Consumption { sqlstate, .. } => PgSqlErrorCode::from(*sqlstate),
@@ -58,6 +60,7 @@ pub fn sqlstate(error: &Error) -> PgSqlErrorCode {
         | Error::SameIdentifier { .. }
         | Error::Unlinkable { .. }
         | Error::Ended
+        | Error::Limit { .. }
         | Error::NoIdentifier { .. }
         | Error::Options { .. }
         | Error::Model { .. }

@@ -1,28 +1,22 @@
 //! Matching: models are learned from the records of sources, and applied to them.
 
-use super::backfill::{self, Matches};
 use super::model::Prepared;
 use super::records::{self, Loaded, Plan};
 use super::source::{self, Source};
-use super::transaction::{self, PinnedSettings, Procedure};
-use super::{configuration, model, progress, review, settings, spi, thread};
+use super::transaction;
+use super::{configuration, model, parallel, progress};
 use crate::error::Error;
 use crate::graph::rules::Rules;
-use crate::graph::task::Task;
-use crate::matching::cluster::cluster;
 use crate::matching::evaluate::{self, Truth};
 use crate::matching::explain::{self, Explanation};
-use crate::matching::find::{Edge, RuleCount, find};
-use crate::matching::model::{Blocking, Model, log_odds, probability};
+use crate::matching::model::{Blocking, FieldModel, Model, log_odds};
 use crate::matching::options::Options;
 use crate::matching::pattern::Comparer;
-use crate::matching::records::Records;
-use crate::matching::watch::{Phase, Stopped, Watch};
+use crate::matching::people::Found;
+use crate::matching::records::{FieldSpec, Records};
 use crate::matching::{svg, train};
 use pgrx::pg_sys;
-use rustc_hash::FxHashMap;
-use serde_json::{Map, Value as Json, json};
-use std::sync::Arc;
+use serde_json::{Map, Value as Json};
 
 /// Learns a model of this name from sources (`None`: all that have a key); returns the report.
 pub fn train(name: &str, sources: Option<Vec<pg_sys::Oid>>, options: &str) -> Result<Json, Error> {
@@ -38,8 +32,9 @@ pub fn train(name: &str, sources: Option<Vec<pg_sys::Oid>>, options: &str) -> Re
     check_blocking(&options, specs.iter().map(|spec| spec.name.as_str()))?;
     let loaded = records::load(&plans, &specs, options.link_only)?;
     let asked = options.clone();
-    let (found, report) =
-        on_threads(loaded, move |loaded, watch| train::train(&loaded.records, &asked, watch))?;
+    let (found, report) = parallel::run(loaded.bytes(), &mut || (), move |watch| {
+        train::train(&loaded.records, &asked, watch)
+    })?;
     if matches!(&found.blocking, Blocking::Given(rules) if rules.is_empty()) {
         return Err(Error::Options { cause: "no rule makes as few pairs as max_pairs allows".into() });
     }
@@ -66,7 +61,7 @@ fn check_blocking<'f>(
 }
 
 /// The sources with a key; an error if one that is named has none.
-fn keyed(sources: Option<&[pg_sys::Oid]>) -> Result<Vec<Source>, Error> {
+pub(super) fn keyed(sources: Option<&[pg_sys::Oid]>) -> Result<Vec<Source>, Error> {
     let attached = match sources {
         None => {
             source::attached(None)?.into_iter().filter(|source| source.mapping.key.is_some()).collect()
@@ -91,197 +86,21 @@ fn keyed(sources: Option<&[pg_sys::Oid]>) -> Result<Vec<Source>, Error> {
     Ok(attached)
 }
 
-/// Compares the records of a model's sources, links those that are probably one person's and puts
-/// doubtful pairs before somebody.
-pub fn run(name: &str, procedure: &Procedure) -> Result<(), Error> {
-    transaction::refuse_if_read_only();
-    read_what_never_was(model::current(name)?.sources.as_deref(), procedure)?;
-    let _pinned = PinnedSettings::pin();
-    let configuration = configuration::current()?;
-    progress::begin(progress::Work::Match);
-    let model = model::current(name)?;
-    let loaded = load(&model, &configuration.rules)?;
-    let record_type = record_type(&configuration.rules);
-    let Outcome { matches, reviews, report } =
-        on_threads(loaded, move |loaded, watch| outcome(&loaded, &model, &record_type, watch))?;
-    backfill::replace_matches(&matches, procedure)?;
-    review::replace(&matches.scope, &reviews);
-    model::note_match(name, &report);
-    progress::end();
-    Ok(())
-}
-
-/// Backfills sources that nobody has: only records that are known can be linked.
-fn read_what_never_was(sources: Option<&[pg_sys::Oid]>, procedure: &Procedure) -> Result<(), Error> {
-    for source in keyed(sources)? {
-        let was_read = "SELECT FROM identity_resolve.source WHERE id = $1 AND backfilled_at IS NOT NULL";
-        if spi::one(was_read, &[(source.number as i32).into()], |_| ()).is_none() {
-            backfill::backfill(Some(source.oid), procedure)?;
-        }
-    }
-    Ok(())
-}
-
-/// What comes of comparing all records: links, pairs in doubt, and what is said of it.
-struct Outcome {
-    matches: Matches,
-    reviews: Vec<(String, String, f64)>,
-    report: Json,
-}
-
-fn outcome(
-    loaded: &Loaded,
-    prepared: &Prepared,
-    record_type: &str,
-    watch: &Watch,
-) -> Result<Outcome, Stopped> {
-    let model = &prepared.model;
-    let found = Found::new(&loaded.records, prepared, model.review_threshold, watch)?;
-    let joined = found.cluster(&loaded.records, prepared, model.match_threshold, watch)?;
-    let edges = &found.edges;
-    let groups =
-        evaluate::groups(loaded.records.len(), joined.iter().map(|&place| &edges[place as usize]));
-    let mut links = vec![false; edges.len()];
-    joined.iter().for_each(|&place| links[place as usize] = true);
-    let mut matches = Matches { scope: loaded.scope(record_type), pairs: Vec::new() };
-    let mut reviews = Vec::new();
-    for (edge, link) in edges.iter().zip(links) {
-        watch.go_on()?;
-        let name = |record| loaded.identifier(record_type, record);
-        let pair = (name(edge.a), name(edge.b), probability(edge.log_odds));
-        // Two rows of one key are one record.
-        if pair.0 == pair.1 {
-            continue;
-        }
-        if link {
-            matches.pairs.push(pair);
-        } else if groups[edge.a as usize] != groups[edge.b as usize] {
-            reviews.push(pair);
-        }
-    }
-    let report = report(&found.counts, matches.pairs.len(), reviews.len(), &groups);
-    Ok(Outcome { matches, reviews, report })
-}
-
-fn report(counts: &[RuleCount], links: usize, reviews: usize, groups: &[u32]) -> Json {
-    let mut sizes: FxHashMap<u32, usize> = FxHashMap::default();
-    groups.iter().for_each(|&group| *sizes.entry(group).or_default() += 1);
-    let several = sizes.values().filter(|&&size| size > 1);
-    json!({
-        "records": groups.len(),
-        "pairs_compared": counts.iter().map(|count| count.pairs).sum::<u64>(),
-        "blocking": counts,
-        "links": links,
-        "reviews": reviews,
-        "groups": several.clone().count(),
-        "largest_group": several.max().copied().unwrap_or(1),
-    })
-}
-
-fn record_type(rules: &Rules) -> String {
+pub(super) fn record_type(rules: &Rules) -> String {
     rules.record_type().map_or_else(String::new, |kind| rules.type_of(kind).name.clone())
+}
+
+/// What is compared of the records of sources.
+pub(super) fn specs(model: &Model, plans: &[Plan]) -> Vec<FieldSpec> {
+    let slots = records::traits(plans);
+    let spec = |field: &FieldModel| field.spec(slots.get(&field.name).copied().unwrap_or(1));
+    model.fields.iter().map(spec).collect()
 }
 
 fn load(model: &Prepared, rules: &Rules) -> Result<Loaded, Error> {
     let attached = keyed(model.sources.as_deref())?;
     let plans: Vec<Plan> = attached.iter().map(|source| Plan::new(source, rules)).collect();
-    let slots = records::traits(&plans);
-    let specs: Vec<_> = model
-        .model
-        .fields
-        .iter()
-        .map(|field| field.spec(slots.get(&field.name).copied().unwrap_or(1)))
-        .collect();
-    records::load(&plans, &specs, model.model.link_only)
-}
-
-/// Pairs that are found.
-struct Found {
-    edges: Vec<Edge>,
-    counts: Vec<RuleCount>,
-}
-
-impl Found {
-    fn new(records: &Records, prepared: &Prepared, least: f64, watch: &Watch) -> Result<Self, Stopped> {
-        let Prepared { model, scorer, .. } = prepared;
-        let comparer = Comparer::new(records, scorer.frequencies());
-        let (edges, counts) = find(&comparer, model, scorer, least, watch)?;
-        Ok(Found { edges, counts })
-    }
-
-    /// The places of the edges at least as probable as `threshold` that connect people.
-    fn cluster(
-        &self,
-        records: &Records,
-        prepared: &Prepared,
-        threshold: f64,
-        watch: &Watch,
-    ) -> Result<Vec<u32>, Stopped> {
-        let comparer = Comparer::new(records, prepared.scorer.frequencies());
-        let least = log_odds(threshold);
-        let places =
-            (0..self.edges.len() as u32).filter(|&place| self.edges[place as usize].log_odds >= least);
-        let places: Vec<u32> = places.collect();
-        let edges: Vec<Edge> = places.iter().map(|&place| self.edges[place as usize]).collect();
-        let joined = cluster(&comparer, &prepared.scorer, &edges, watch)?;
-        Ok(places
-            .into_iter()
-            .zip(joined)
-            .filter(|(_, joined)| *joined)
-            .map(|(place, _)| place)
-            .collect())
-    }
-}
-
-/// Runs `work` on threads of its own while this one listens for a cancel.
-fn on_threads<T: Send + 'static>(
-    loaded: Loaded,
-    work: impl FnOnce(Loaded, &Watch) -> Result<T, Stopped> + Send + 'static,
-) -> Result<T, Error> {
-    let limit_mb = settings::match_memory_mb();
-    let left = ((limit_mb as usize) << 20).saturating_sub(loaded.bytes());
-    let threads = settings::threads();
-    let watch = Arc::new(Watch::new(left));
-    let _stop = StopWhenDropped(Arc::clone(&watch));
-    let theirs = Arc::clone(&watch);
-    let task = Task::begin(Some(thread::spawn), move || {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-        match pool {
-            Ok(pool) => pool.install(|| work(loaded, &theirs)),
-            Err(_) => work(loaded, &theirs),
-        }
-    });
-    let mut shown = None;
-    let result = task.finish(&mut || {
-        transaction::check_for_cancel();
-        let (phase, done, total) = watch.look();
-        if shown != Some((phase, total)) {
-            shown = Some((phase, total));
-            progress::phase(progress_phase(phase), total as i64, 0);
-        }
-        progress::reach(done as i64);
-    });
-    result.map_err(|Stopped| Error::MatchMemory { limit_mb })
-}
-
-/// Tells the work to stop when the one who waits for it goes away.
-struct StopWhenDropped(Arc<Watch>);
-
-impl Drop for StopWhenDropped {
-    fn drop(&mut self) {
-        self.0.stop();
-    }
-}
-
-fn progress_phase(phase: Phase) -> progress::Phase {
-    match phase {
-        Phase::Reading => progress::Phase::Reading,
-        Phase::Counting => progress::Phase::Counting,
-        Phase::Sampling => progress::Phase::Sampling,
-        Phase::Learning => progress::Phase::Learning,
-        Phase::Comparing => progress::Phase::Comparing,
-        Phase::Clustering => progress::Phase::Clustering,
-    }
+    records::load(&plans, &specs(&model.model, &plans), model.model.link_only)
 }
 
 /// Why two records, each an object of traits, are one person's or not.
@@ -315,7 +134,7 @@ pub fn picture(name: &str) -> Result<String, Error> {
 }
 
 /// The values of a record, an object of traits, for each field of a model.
-fn values(model: &Model, record: &Map<String, Json>) -> Result<Vec<Vec<String>>, Error> {
+pub(super) fn values(model: &Model, record: &Map<String, Json>) -> Result<Vec<Vec<String>>, Error> {
     if let Some(unknown) = record.keys().find(|name| model.field(name).is_none()) {
         return Err(Error::UnknownField {
             field: unknown.clone(),
@@ -371,8 +190,9 @@ pub fn evaluate(truth: pg_sys::Oid, name: &str) -> Result<Vec<Evaluated>, Error>
         .link_only
         .then(|| (0..loaded.records.len() as u32).map(|r| loaded.records.side(r)).collect());
     let truth = Truth { person, side };
-    let rows = on_threads(loaded, move |loaded, watch| {
-        let found = Found::new(&loaded.records, &model, LEAST, watch)?;
+    let rows = parallel::run(loaded.bytes(), &mut || (), move |watch| {
+        let found =
+            Found::new(&loaded.records, &model.model, &model.scorer, LEAST, &mut |_, _| (), watch)?;
         let mut thresholds: Vec<f64> = THRESHOLDS.to_vec();
         if !thresholds.contains(&model.model.match_threshold) {
             thresholds.push(model.model.match_threshold);
@@ -385,9 +205,9 @@ pub fn evaluate(truth: pg_sys::Oid, name: &str) -> Result<Vec<Evaluated>, Error>
             rows.push(Evaluated::new("pair", threshold, score));
         }
         for &threshold in &thresholds {
-            let joined = found.cluster(&loaded.records, &model, threshold, watch)?;
-            let edges = joined.iter().map(|&place| &found.edges[place as usize]);
-            let score = truth.of_groups(&evaluate::groups(loaded.records.len(), edges));
+            let joined = found.cluster(&loaded.records, &model.scorer, threshold, watch)?;
+            let groups = evaluate::groups(loaded.records.len(), found.joined(&joined));
+            let score = truth.of_groups(&groups);
             rows.push(Evaluated::new("cluster", threshold, score));
         }
         let bins = truth.calibration(&found.edges, BINS);

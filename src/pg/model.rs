@@ -15,6 +15,8 @@ pub struct Prepared {
     pub scorer: Scorer,
     /// The sources whose records it is about; `None`: all that have a key.
     pub sources: Option<Vec<pg_sys::Oid>>,
+    /// A number for the parameters.
+    pub digest: i64,
 }
 
 /// Models that a backend keeps.
@@ -62,16 +64,20 @@ pub fn current(name: &str) -> Result<Arc<Prepared>, Error> {
 
 fn read(name: &str) -> Result<Prepared, Error> {
     let found = spi::one(
-        "SELECT parameters::text, array_to_string(sources::oid[], ' ') FROM identity_resolve.model WHERE name = $1",
+        "SELECT parameters::text, array_to_string(sources::oid[], ' '), hashtextextended(parameters::text, 0)
+         FROM identity_resolve.model WHERE name = $1",
         &[name.into()],
-        |row| (row.text(0).unwrap_or_default().to_owned(), row.text(1).map(str::to_owned)),
+        |row| {
+            let (parameters, sources) = (row.text(0).unwrap_or_default(), row.text(1));
+            (parameters.to_owned(), sources.map(str::to_owned), row.int8(2).unwrap_or_default())
+        },
     );
-    let (parameters, sources) = found.ok_or_else(|| unknown(name))?;
+    let (parameters, sources, digest) = found.ok_or_else(|| unknown(name))?;
     let oids = |text: String| {
         text.split(' ').filter_map(|oid| Some(pg_sys::Oid::from(oid.parse::<u32>().ok()?))).collect()
     };
     let model = Model::parse(&parameters).map_err(|cause| Error::Model { cause })?;
-    Ok(Prepared { scorer: Scorer::new(&model), model, sources: sources.map(oids) })
+    Ok(Prepared { scorer: Scorer::new(&model), model, sources: sources.map(oids), digest })
 }
 
 fn unknown(name: &str) -> Error {

@@ -1,6 +1,6 @@
 //! Records of sources in memory, to be matched.
 
-use super::cursor::stream;
+use super::cursor::{Row, stream};
 use super::scan::quoted;
 use super::source::{self, Source};
 use super::{configuration, progress, settings, spi, thread, transaction, watch};
@@ -9,14 +9,15 @@ use crate::graph::rules::{Role, Rules};
 use crate::graph::task::Task;
 use crate::identifier::Normalizer;
 use crate::matching::compare::Comparison;
+use crate::matching::index::name_hash;
 use crate::matching::kind::Kind;
 use crate::matching::pattern::MOST_FIELDS;
 use crate::matching::records::{FieldSpec, Records};
-use crate::matching::sample::mix;
 use crate::matching::text::is_void;
 use crate::matching::value;
 use crate::source::mapping::Field;
 use pgrx::pg_sys;
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::{Receiver, SyncSender};
@@ -31,6 +32,24 @@ const BATCH: usize = 1_000;
 pub struct Loaded {
     pub records: Records,
     pub names: Names,
+    /// By side, what rows were read.
+    pub rows: Vec<Rows>,
+}
+
+/// By which it is seen whether other rows are there than before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rows {
+    pub count: i64,
+    /// The hashes of the keys, by exclusive or.
+    pub keys: i64,
+}
+
+impl Rows {
+    /// Adds a row with this key.
+    pub fn add(&mut self, key_hash: i64) {
+        self.count += 1;
+        self.keys ^= key_hash;
+    }
 }
 
 /// The names of records: `schema.table/key`, canonical as in sightings.
@@ -38,12 +57,12 @@ pub struct Names {
     text: String,
     ends: Vec<usize>,
     /// What the names begin with, `schema.table/`, by the side of their records.
-    sources: Vec<String>,
+    pub sources: Vec<String>,
     normalizer: Normalizer,
 }
 
 impl Names {
-    fn new(rules: &Rules) -> Self {
+    pub fn new(rules: &Rules) -> Self {
         let record_type = rules.record_type().map(|kind| rules.type_of(kind));
         Names {
             text: String::new(),
@@ -59,7 +78,7 @@ impl Names {
     }
 
     /// The key of a row as it is in the name of its record.
-    fn canonical_key(&self, side: u16, key: &str) -> Option<String> {
+    pub fn canonical_key(&self, side: u16, key: &str) -> Option<String> {
         let source = &self.sources[usize::from(side)];
         self.canonical(&format!("{source}{key}"))?.strip_prefix(source).map(str::to_owned)
     }
@@ -69,7 +88,7 @@ impl Names {
         if let [only] = &self.sources[..] { Some(only) } else { None }
     }
 
-    fn begin_source(&mut self, name: &str) {
+    pub fn begin_source(&mut self, name: &str) {
         let prefix = format!("{name}/");
         self.sources.push(self.canonical(&prefix).unwrap_or(prefix));
     }
@@ -79,7 +98,7 @@ impl Names {
         self.ends.push(self.text.len());
     }
 
-    fn key(&self, place: usize) -> &str {
+    pub fn key(&self, place: usize) -> &str {
         let start = if place == 0 { 0 } else { self.ends[place - 1] };
         &self.text[start..self.ends[place]]
     }
@@ -130,7 +149,7 @@ impl<'s> Plan<'s> {
 
     /// The query that reads the key and then all of a trait's values, for each field in turn; `None`
     /// in a place is a value that the source does not have.
-    fn query(&self, fields: &[(String, usize)], rest: &str) -> Result<String, Error> {
+    pub fn query(&self, fields: &[(String, usize)], rest: &str) -> Result<String, Error> {
         let relation = source::relation(self.source.oid)?;
         if !relation.readable {
             return Err(Error::Denied { relation: relation.name, right: "SELECT" });
@@ -236,6 +255,34 @@ fn look(plans: &[Plan], traits: &[(String, usize)]) -> Result<Vec<Vec<String>>, 
 }
 
 impl Plan<'_> {
+    /// Whether rows tell which transaction wrote them: those of views and foreign tables do not.
+    pub fn knows_new_rows(&self) -> bool {
+        spi::one(
+            "WITH RECURSIVE t AS (
+                 SELECT $1 AS oid
+                 UNION SELECT i.inhrelid FROM t JOIN pg_inherits AS i ON i.inhparent = t.oid)
+             SELECT bool_and(c.relkind IN ('r', 'p', 'm')) FROM t JOIN pg_class AS c ON c.oid = t.oid",
+            &[self.source.oid.into()],
+            |row| row.bool(0).unwrap_or_default(),
+        )
+        .unwrap_or_default()
+    }
+
+    /// The rows that there are.
+    pub fn rows(&self) -> Result<Rows, Error> {
+        let relation = source::relation(self.source.oid)?;
+        let key = format!("{} COLLATE \"C\"", self.key_text());
+        let query = format!(
+            "SELECT count(*), bit_xor(hashtextextended({key}, 0)) FROM {} WHERE {key} IS NOT NULL",
+            relation.name
+        );
+        let read = |row: &Row| Rows {
+            count: row.int8(0).unwrap_or_default(),
+            keys: row.int8(1).unwrap_or_default(),
+        };
+        Ok(spi::one(&query, &[], read).unwrap_or_default())
+    }
+
     fn key_text(&self) -> String {
         format!("{}::text", quoted(self.source.mapping.key.as_deref().unwrap_or_default()))
     }
@@ -249,6 +296,7 @@ pub fn load(plans: &[Plan], specs: &[FieldSpec], link_only: bool) -> Result<Load
     let mut loaded = Loaded {
         records: Records::new(specs, link_only, configuration.nicknames()),
         names: Names::new(&configuration.rules),
+        rows: Vec::new(),
     };
     let mut sides: Vec<u16> = Vec::new();
     for (side, plan) in plans.iter().enumerate() {
@@ -277,8 +325,9 @@ pub fn load(plans: &[Plan], specs: &[FieldSpec], link_only: bool) -> Result<Load
             }
             Ok(())
         };
-        let (added, ()) = thread::with_consumer(add, |batches| feed(&query, width, &batches));
+        let (added, rows) = thread::with_consumer(add, |batches| feed(&query, width, &batches));
         added?;
+        loaded.rows.push(rows);
     }
     let task = Task::begin(Some(thread::spawn), move || loaded.arranged(&sides));
     Ok(task.finish(&mut transaction::check_for_cancel))
@@ -288,11 +337,7 @@ impl Loaded {
     /// The same in an order that depends on nothing but what records are called.
     fn arranged(mut self, sides: &[u16]) -> Self {
         let names = &self.names;
-        let hash = |place: usize| {
-            let source = names.sources[usize::from(sides[place])].bytes();
-            let name = source.chain(names.key(place).bytes());
-            name.fold(0, |hash, byte| mix(hash ^ u64::from(byte)))
-        };
+        let hash = |place: usize| name_hash(&names.sources[usize::from(sides[place])], names.key(place));
         let mut order: Vec<(u64, u32)> =
             (0..sides.len()).map(|place| (hash(place), place as u32)).collect();
         order.sort_unstable_by(|x, y| {
@@ -321,7 +366,8 @@ impl Loaded {
     }
 }
 
-fn feed(query: &str, width: usize, batches: &SyncSender<Vec<String>>) {
+fn feed(query: &str, width: usize, batches: &SyncSender<Vec<String>>) -> Rows {
+    let mut rows = Rows::default();
     let mut batch = Vec::with_capacity(BATCH * width);
     let mut wanted = true;
     let mut send = |batch: &mut Vec<String>| {
@@ -331,15 +377,26 @@ fn feed(query: &str, width: usize, batches: &SyncSender<Vec<String>>) {
     };
     stream(query, &[], |row| {
         // A row without a key is nobody's record.
-        if row.text(0).is_none() {
-            return;
-        }
+        let Some(key) = row.text(0) else { return };
+        rows.add(key_hash(key));
         batch.extend((0..width).map(|column| row.text(column).unwrap_or_default().to_owned()));
         if batch.len() >= BATCH * width {
             send(&mut batch);
         }
     });
     send(&mut batch);
+    rows
+}
+
+unsafe extern "C" {
+    /// What hashtextextended() is made of, since PostgreSQL 13; pgrx does not declare it.
+    fn hash_bytes_extended(bytes: *const u8, length: i32, seed: u64) -> u64;
+}
+
+/// The hash of a key, the same as that of [`Plan::rows`].
+pub fn key_hash(key: &str) -> i64 {
+    // SAFETY: it reads so many bytes, and nothing else.
+    unsafe { hash_bytes_extended(key.as_ptr(), key.len() as i32, 0) as i64 }
 }
 
 fn estimated_rows(oid: pg_sys::Oid) -> i64 {

@@ -1,7 +1,7 @@
 //! Rows on their way from the reader to the thread that turns them into sightings.
 
-use crate::graph::evidence::{Damaged, Reader, put_varint};
 use crate::identifier::MAX_BYTES;
+use crate::packed::{Damaged, Reader, put_varint};
 use std::ops::Range;
 
 /// Block and place in the block, of a row of a table.

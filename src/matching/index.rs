@@ -1,0 +1,345 @@
+//! What matching keeps from one run to the next, in pages that a table holds: the records, which of
+//! them every block has, and the pairs that were found. By it a record is found without reading all
+//! others, and a later run compares only what is new.
+//!
+//! Records are numbered in the order in which they came; who is gone leaves his number unused. Each
+//! list of postings (one for every rule of blocking, and one of names) is sorted by block, in two
+//! generations as in a log-structured merge tree (O'Neil, Cheng, Gawlick, O'Neil, 1996): one that a
+//! full run wrote, and a small one of what came since.
+//!
+//! ```text
+//! records:  for each number  varint(0: gone, else side + 1)  key  value of each slot
+//! postings: for each block   varint(difference of blocks)  varint(records)  varint(number) …
+//! edges:    varint(difference of a)  varint(b << 1 | joined)  log odds in 8 bytes
+//! ```
+
+use super::find::Edge;
+use super::records::Records;
+use super::sample::mix;
+use crate::packed::{Damaged, Reader, put_text, put_varint};
+use rayon::prelude::*;
+
+/// Bytes of a page: less than a page of a table holds.
+const PAGE: usize = 7_000;
+
+/// Records in a page.
+pub const IN_PAGE: u32 = 32;
+
+/// Bits of a block's number that are kept. Of a million records it takes ten million blocks until two
+/// share a number, and then a few pairs are compared in vain.
+const BLOCK_BITS: u32 = 40;
+
+/// What a page holds a piece of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    Records,
+    Edges,
+    /// A list of postings, and whether of what came since the last full run.
+    Postings {
+        list: usize,
+        is_new: bool,
+    },
+}
+
+impl Part {
+    /// By what number a table knows it.
+    pub fn number(self) -> i32 {
+        match self {
+            Part::Records => 0,
+            Part::Edges => 1,
+            Part::Postings { list, is_new } => 2 + 2 * list as i32 + i32::from(is_new),
+        }
+    }
+}
+
+/// A row of the table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page {
+    pub part: i32,
+    /// The first number or block that it holds; pages of edges are numbered.
+    pub first: i64,
+    pub content: Vec<u8>,
+}
+
+/// A record as it is kept.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Kept<'p> {
+    pub side: u16,
+    pub key: &'p str,
+    /// Of each slot of each field, canonical; empty is none.
+    pub values: Vec<&'p str>,
+}
+
+/// A pair that was found: its records' numbers, and whether it joins.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct KeptPair {
+    pub edge: Edge,
+    pub joined: bool,
+}
+
+/// The number of a block in postings.
+pub fn block_number(block: u64) -> u64 {
+    block >> (64 - BLOCK_BITS)
+}
+
+/// A number for what a record is called: what the names of its source begin with, and the key.
+pub fn name_hash(source: &str, key: &str) -> u64 {
+    source.bytes().chain(key.bytes()).fold(0, |hash, byte| mix(hash ^ u64::from(byte)))
+}
+
+/// The page that holds a record.
+pub fn page_of(record: u32) -> i64 {
+    i64::from(record / IN_PAGE * IN_PAGE)
+}
+
+/// Records as pages, the first with this number, which begins a page.
+pub fn record_pages<'k>(
+    records: &Records,
+    first: u32,
+    key: impl Fn(u32) -> &'k str + Sync,
+) -> Vec<Page> {
+    let pages = (records.len() as u32).div_ceil(IN_PAGE);
+    let page = |page: u32| {
+        let range = page * IN_PAGE..(records.len() as u32).min((page + 1) * IN_PAGE);
+        let kept = range.map(|record| {
+            let values = records.values(record).collect();
+            Some(Kept { side: records.side(record), key: key(record), values })
+        });
+        record_page(i64::from(first + page * IN_PAGE), kept)
+    };
+    (0..pages).into_par_iter().map(page).collect()
+}
+
+/// A page of records.
+pub fn record_page<'p>(first: i64, records: impl Iterator<Item = Option<Kept<'p>>>) -> Page {
+    let mut content = Vec::new();
+    for record in records {
+        put_varint(&mut content, record.as_ref().map_or(0, |record| u64::from(record.side) + 1));
+        if let Some(Kept { key, values, .. }) = record {
+            put_text(&mut content, key);
+            values.into_iter().for_each(|value| put_text(&mut content, value));
+        }
+    }
+    Page { part: Part::Records.number(), first, content }
+}
+
+/// The records of a page, each with `slots` values, in order of their numbers.
+pub fn records_of(content: &[u8], slots: usize) -> Result<Vec<Option<Kept<'_>>>, Damaged> {
+    let mut reader = Reader { bytes: content, at: 0 };
+    let mut records = Vec::with_capacity(IN_PAGE as usize);
+    while reader.at < content.len() {
+        records.push(record(&mut reader, slots)?);
+    }
+    Ok(records)
+}
+
+fn record<'p>(reader: &mut Reader<'p>, slots: usize) -> Result<Option<Kept<'p>>, Damaged> {
+    let side = reader.varint()?;
+    if side == 0 {
+        return Ok(None);
+    }
+    let key = reader.text()?;
+    let values = (0..slots).map(|_| reader.text()).collect::<Result<_, _>>()?;
+    Ok(Some(Kept { side: (side - 1) as u16, key, values }))
+}
+
+/// Postings by the names of records.
+pub fn names<'k>(
+    records: &Records,
+    sources: &[String],
+    key: impl Fn(u32) -> &'k str,
+) -> Vec<(u64, u32)> {
+    let hash = |record: u32| name_hash(&sources[usize::from(records.side(record))], key(record));
+    (0..records.len() as u32).map(|record| (hash(record), record)).collect()
+}
+
+/// A list of postings (blocks, as [`block_number`] has them, and records) as pages. A block is never
+/// on two.
+pub fn posting_pages(part: Part, postings: &[(u64, u32)]) -> Vec<Page> {
+    let mut pages: Vec<Page> = Vec::new();
+    let mut before = 0;
+    for block in postings.chunk_by(|x, y| x.0 == y.0) {
+        let number = block[0].0;
+        if pages.last().is_none_or(|page| page.content.len() + 4 * block.len() > PAGE) {
+            let content = Vec::with_capacity(PAGE);
+            pages.push(Page { part: part.number(), first: number as i64, content });
+            before = number;
+        }
+        let Some(Page { content, .. }) = pages.last_mut() else { continue };
+        put_varint(content, number - before);
+        put_varint(content, block.len() as u64);
+        block.iter().for_each(|&(_, record)| put_varint(content, u64::from(record)));
+        before = number;
+    }
+    pages
+}
+
+/// Calls `each` with every block of a page and its records.
+pub fn each_block(first: i64, content: &[u8], mut each: impl FnMut(u64, &[u32])) -> Result<(), Damaged> {
+    let mut reader = Reader { bytes: content, at: 0 };
+    let mut block = first as u64;
+    let mut records = Vec::new();
+    while reader.at < content.len() {
+        block += reader.varint()?;
+        records.clear();
+        for _ in 0..reader.varint()? {
+            records.push(reader.varint()? as u32);
+        }
+        each(block, &records);
+    }
+    Ok(())
+}
+
+/// Pairs, in the order of their records, as pages.
+pub fn edge_pages(found: &[KeptPair]) -> Vec<Page> {
+    let mut pages: Vec<Page> = Vec::new();
+    let mut before = 0;
+    for KeptPair { edge: Edge { a, b, log_odds }, joined } in found {
+        if pages.last().is_none_or(|page| page.content.len() > PAGE) {
+            let content = Vec::with_capacity(PAGE + 32);
+            pages.push(Page { part: Part::Edges.number(), first: pages.len() as i64, content });
+            before = 0;
+        }
+        let Some(Page { content, .. }) = pages.last_mut() else { continue };
+        put_varint(content, u64::from(a - before));
+        put_varint(content, u64::from(*b) << 1 | u64::from(*joined));
+        content.extend_from_slice(&log_odds.to_le_bytes());
+        before = *a;
+    }
+    pages
+}
+
+/// The pairs of a page.
+pub fn edges_of(content: &[u8], found: &mut Vec<KeptPair>) -> Result<(), Damaged> {
+    let mut reader = Reader { bytes: content, at: 0 };
+    let mut a = 0;
+    while reader.at < content.len() {
+        a += reader.varint()? as u32;
+        let b = reader.varint()?;
+        let at = reader.at;
+        let bytes = reader.take(8)?.try_into().map_err(|_| Damaged::at(at))?;
+        let edge = Edge { a, b: (b >> 1) as u32, log_odds: f64::from_le_bytes(bytes) };
+        found.push(KeptPair { edge, joined: b & 1 == 1 });
+    }
+    Ok(())
+}
+
+/// Where a record stands in its page that is gone.
+pub const GONE: u32 = u32::MAX;
+
+/// Pages at hand.
+#[derive(Default)]
+pub struct Stored {
+    /// Values of a record.
+    pub slots: usize,
+    records: Vec<Box<[u8]>>,
+    edges: Vec<Box<[u8]>>,
+    /// Of each list the pages of a full run and those of what came since.
+    lists: Vec<[Vec<(i64, Box<[u8]>)>; 2]>,
+}
+
+impl Stored {
+    /// No pages of records with so many values.
+    pub fn new(slots: usize) -> Self {
+        Stored { slots, ..Stored::default() }
+    }
+
+    /// Adds a page; those of a part must come in order.
+    pub fn add(&mut self, part: i32, first: i64, content: &[u8]) {
+        let content = content.into();
+        match part {
+            0 => self.records.push(content),
+            1 => self.edges.push(content),
+            part => {
+                let (list, generation) = ((part - 2) as usize / 2, (part - 2) as usize % 2);
+                if self.lists.len() <= list {
+                    self.lists.resize_with(list + 1, Default::default);
+                }
+                self.lists[list][generation].push((first, content));
+            }
+        }
+    }
+
+    /// The number of the first page of records that would be new.
+    pub fn next(&self) -> u32 {
+        self.records.len() as u32 * IN_PAGE
+    }
+
+    /// The list of names: the last.
+    pub fn names(&self) -> usize {
+        self.lists.len().saturating_sub(1)
+    }
+
+    /// For each number where the record stands in its page.
+    pub fn places(&self) -> Result<Vec<u32>, Damaged> {
+        let pages: Vec<Vec<u32>> = self
+            .records
+            .par_iter()
+            .map(|content| {
+                let mut reader = Reader { bytes: content, at: 0 };
+                let mut places = Vec::with_capacity(IN_PAGE as usize);
+                while reader.at < content.len() {
+                    let place = reader.at as u32;
+                    if reader.varint()? == 0 {
+                        places.push(GONE);
+                        continue;
+                    }
+                    for _ in 0..=self.slots {
+                        let length = reader.varint()?;
+                        reader.take(length)?;
+                    }
+                    places.push(place);
+                }
+                places.resize(IN_PAGE as usize, GONE);
+                Ok(places)
+            })
+            .collect::<Result<_, Damaged>>()?;
+        Ok(pages.concat())
+    }
+
+    /// The record of this number, which stands there in its page.
+    pub fn record(&self, number: u32, place: u32) -> Result<Kept<'_>, Damaged> {
+        let content = &self.records[(number / IN_PAGE) as usize];
+        record(&mut Reader { bytes: content, at: place as usize }, self.slots)?
+            .ok_or(Damaged::at(place as usize))
+    }
+
+    /// Calls `each` with every block of a list and each of its records.
+    pub fn each_posting(&self, list: usize, mut each: impl FnMut(u64, u32)) -> Result<(), Damaged> {
+        self.each_posting_of(list, 0, &mut each)?;
+        self.each_posting_of(list, 1, &mut each)
+    }
+
+    /// The same of what came since the last full run.
+    pub fn each_new_posting(&self, list: usize, mut each: impl FnMut(u64, u32)) -> Result<(), Damaged> {
+        self.each_posting_of(list, 1, &mut each)
+    }
+
+    fn each_posting_of(
+        &self,
+        list: usize,
+        generation: usize,
+        each: &mut impl FnMut(u64, u32),
+    ) -> Result<(), Damaged> {
+        for (first, content) in self.lists.get(list).map_or(&[][..], |list| &list[generation]) {
+            each_block(*first, content, |block, records| {
+                records.iter().for_each(|&record| each(block, record));
+            })?;
+        }
+        Ok(())
+    }
+
+    /// All pairs.
+    pub fn edges(&self) -> Result<Vec<KeptPair>, Damaged> {
+        let mut found = Vec::new();
+        self.edges.iter().try_for_each(|content| edges_of(content, &mut found))?;
+        Ok(found)
+    }
+
+    /// Bytes that it takes.
+    pub fn bytes(&self) -> usize {
+        let lists = self.lists.iter().flatten().flatten().map(|(_, content)| content);
+        let pages = self.records.iter().chain(&self.edges).chain(lists);
+        pages.map(|content| content.len() + 2 * size_of::<usize>()).sum()
+    }
+}

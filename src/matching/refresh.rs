@@ -1,0 +1,520 @@
+//! A later run of matching: compares what is new with all that is kept, and comes to what a run over
+//! everything would come to.
+//!
+//! Which pairs are compared and how they score depends on the two records and the model alone, but
+//! for blocks that have too many records; where a block has come to be of another size in this respect
+//! nothing less than a full run will do. Groups are independent of one another: those are decided anew
+//! that what is new belongs to or what is gone belonged to.
+
+use super::blocking::blocks;
+use super::cluster::cluster;
+use super::evaluate::groups;
+use super::find::{Edge, Finder, MOST_IN_BLOCK, rules};
+use super::index::{self, Kept, KeptPair, Page, Part, Stored, block_number, name_hash};
+use super::model::{Model, Scorer, log_odds, probability};
+use super::nickname::Nicknames;
+use super::pattern::Comparer;
+use super::records::{FieldSpec, Records};
+use super::watch::{Phase, Stopped, Watch};
+use crate::packed::Damaged;
+use rayon::prelude::*;
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::sync::Arc;
+
+/// A record that has come, or may be another than it was.
+pub struct Arrived {
+    pub side: u16,
+    pub key: String,
+    /// Whatever the caller tells rows apart by.
+    pub row: i64,
+    /// Of each slot of each field, as it is written; empty if there is none.
+    pub values: Vec<String>,
+}
+
+/// By what records are compared.
+pub struct Means<'m> {
+    pub model: &'m Model,
+    pub scorer: &'m Scorer,
+    pub specs: &'m [FieldSpec],
+    pub nicknames: &'m Arc<Nicknames>,
+    /// What names begin with, by side.
+    pub sources: &'m [String],
+}
+
+/// The side and the key of a record.
+pub type Name = (u16, String);
+
+/// What has changed.
+#[derive(Default)]
+pub struct Refreshed {
+    /// Pairs that are linked with this probability, or no longer.
+    pub links: Vec<(Name, Name, Option<f64>)>,
+    /// Doubtful pairs of the records of `scope`, which take the place of those before.
+    pub reviews: Vec<(Name, Name, f64)>,
+    pub scope: Vec<Name>,
+    /// Pages of records by their number, and all of what is new and of edges.
+    pub pages: Vec<Page>,
+    /// The number after the last record's.
+    pub next: u32,
+    pub pairs_compared: u64,
+    /// Pairs that are linked, of all records.
+    pub joined: usize,
+}
+
+/// Why nothing came of it.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Halt {
+    Stopped,
+    /// Only a full run will do.
+    Stale,
+    /// Somebody is gone, and it must be told who.
+    Gone,
+}
+
+impl From<Stopped> for Halt {
+    fn from(_: Stopped) -> Self {
+        Halt::Stopped
+    }
+}
+
+impl From<Damaged> for Halt {
+    fn from(_: Damaged) -> Self {
+        Halt::Stale
+    }
+}
+
+/// What there is beside what is kept.
+pub struct News {
+    pub arrived: Vec<Arrived>,
+    /// The numbers of the names of all records there are, if it must be found out who is gone.
+    pub present: Option<FxHashSet<u64>>,
+}
+
+/// Brings what is kept up to date. `nobody_else_is_gone` is asked with what of `news` is new: false
+/// ends it with [`Halt::Gone`].
+pub fn refresh(
+    means: &Means,
+    stored: &Stored,
+    news: &News,
+    nobody_else_is_gone: impl Fn(&[&Arrived]) -> bool,
+    watch: &Watch,
+) -> Result<Refreshed, Halt> {
+    let News { arrived, present } = news;
+    let old = Old { stored, places: stored.places()? };
+    watch.take(old.places.len() * size_of::<u32>())?;
+    let (gone, known) = old.gone(means, arrived, present.as_ref())?;
+    if present.is_none() {
+        let new: Vec<&Arrived> =
+            arrived.iter().filter(|a| !known.contains(&(a.side, &*a.key))).collect();
+        if !nobody_else_is_gone(&new) {
+            return Err(Halt::Gone);
+        }
+    }
+    let refresh = Refresh { means, old, arrived, gone, watch };
+    let first = stored.next();
+    let (edges, fresh, pairs_compared) = refresh.find(first)?;
+    let mut found = refresh.pairs_left()?;
+    let kept_pairs = found.len();
+    found.extend(edges.into_iter().map(|edge| KeptPair { edge, joined: false }));
+    watch.take(size_of_val(&found[..]))?;
+    let mut refreshed =
+        Refreshed { pairs_compared, next: first + fresh.len() as u32, ..Refreshed::default() };
+    refresh.decide(&fresh, first, &mut found, kept_pairs, &mut refreshed)?;
+    refreshed.joined = found.iter().filter(|found| found.joined).count();
+    found.par_sort_unstable_by_key(|found| (found.edge.a, found.edge.b));
+    refresh.write(&fresh, first, &found, &mut refreshed)?;
+    Ok(refreshed)
+}
+
+/// What is kept, and where each record stands in its page.
+struct Old<'s> {
+    stored: &'s Stored,
+    places: Vec<u32>,
+}
+
+impl Old<'_> {
+    fn is_there(&self, number: u32) -> bool {
+        self.places.get(number as usize).is_some_and(|&place| place != index::GONE)
+    }
+
+    fn record(&self, number: u32) -> Result<Kept<'_>, Damaged> {
+        self.stored.record(number, self.places[number as usize])
+    }
+
+    /// The records that are no more, or no more what they were, ascending; and the names of what has
+    /// arrived in their place.
+    fn gone<'a>(
+        &self,
+        means: &Means,
+        arrived: &'a [Arrived],
+        present: Option<&FxHashSet<u64>>,
+    ) -> Result<(Vec<u32>, FxHashSet<(u16, &'a str)>), Halt> {
+        let hash = |side: u16, key: &str| name_hash(&means.sources[usize::from(side)], key);
+        let mut by_name: FxHashMap<u64, Vec<&'a Arrived>> = FxHashMap::default();
+        let mut names: FxHashSet<(u16, &str)> = FxHashSet::default();
+        for record in arrived {
+            if !names.insert((record.side, &record.key)) {
+                return Err(Halt::Stale);
+            }
+            by_name.entry(block_number(hash(record.side, &record.key))).or_default().push(record);
+        }
+        let mut gone = Vec::new();
+        let mut known: FxHashSet<(u16, &str)> = FxHashSet::default();
+        let mut result = Ok(());
+        self.stored.each_posting(self.stored.names(), |block, number| {
+            let Some(arrived) = by_name.get(&block).filter(|_| self.is_there(number)) else { return };
+            match self.record(number) {
+                Err(damaged) => result = Err(Halt::from(damaged)),
+                Ok(kept) => {
+                    let same = arrived.iter().find(|a| a.side == kept.side && a.key == kept.key);
+                    if let Some(same) = same {
+                        gone.push(number);
+                        if !known.insert((same.side, &same.key)) {
+                            // Two rows of one key are one record: the other one must be read, too.
+                            result = Err(Halt::Stale);
+                        }
+                    }
+                }
+            }
+        })?;
+        result?;
+        if let Some(present) = present {
+            for number in (0..self.places.len() as u32).filter(|&number| self.is_there(number)) {
+                let kept = self.record(number)?;
+                if !present.contains(&hash(kept.side, kept.key)) {
+                    gone.push(number);
+                }
+            }
+        }
+        gone.sort_unstable();
+        gone.dedup();
+        Ok((gone, known))
+    }
+}
+
+/// A refresh under way.
+struct Refresh<'r> {
+    means: &'r Means<'r>,
+    old: Old<'r>,
+    arrived: &'r [Arrived],
+    gone: Vec<u32>,
+    watch: &'r Watch,
+}
+
+impl Refresh<'_> {
+    fn is_gone(&self, number: u32) -> bool {
+        self.gone.binary_search(&number).is_ok()
+    }
+
+    fn empty(&self) -> Records {
+        Records::new(self.means.specs, self.means.model.link_only, Arc::clone(self.means.nicknames))
+    }
+
+    fn push(&self, records: &mut Records, number: u32) -> Result<(), Halt> {
+        let kept = self.old.record(number)?;
+        records.push_canonical(kept.values.iter().copied(), kept.side);
+        Ok(())
+    }
+
+    /// The probable pairs that what is new is in, as numbers of records, of which the new ones begin
+    /// with `first`; the new records; and how many pairs were compared.
+    fn find(&self, first: u32) -> Result<(Vec<Edge>, Records, u64), Halt> {
+        let Refresh { means, old, arrived, watch, .. } = self;
+        watch.begin(Phase::Reading, 0);
+        let mut fresh = self.empty();
+        for Arrived { side, values, .. } in *arrived {
+            fresh.push(values.iter().map(String::as_str), *side);
+        }
+        let count = fresh.len() as u32;
+        // Blocks of those that are gone have become smaller.
+        let mut touched = self.empty();
+        for record in 0..count {
+            touched.push_canonical(fresh.values(record), fresh.side(record));
+        }
+        for &number in &self.gone {
+            self.push(&mut touched, number)?;
+        }
+        let mut pairs = self.candidates(&touched, count)?;
+        watch.take(size_of_val(&pairs[..]))?;
+        pairs.par_sort_unstable();
+        pairs.dedup();
+        let mut partners: Vec<u32> = pairs.iter().filter_map(|&(_, partner)| partner.old()).collect();
+        partners.par_sort_unstable();
+        partners.dedup();
+        // Of the new ones first, then of their partners.
+        let mut records = self.empty();
+        for record in 0..count {
+            records.push_canonical(fresh.values(record), fresh.side(record));
+        }
+        for &number in &partners {
+            self.push(&mut records, number)?;
+        }
+        watch.take(records.bytes())?;
+        let comparer = Comparer::new(&records, means.scorer.frequencies());
+        let finder = Finder::new(&comparer, means.scorer, log_odds(means.model.review_threshold));
+        watch.begin(Phase::Comparing, pairs.len() as u64);
+        let parts: Vec<Vec<Edge>> = pairs
+            .par_chunks(4096)
+            .map(|chunk| {
+                let mut edges = Vec::new();
+                for &(new, partner) in chunk {
+                    let (place, number) = match partner {
+                        Partner::New(other) => (other, first + other),
+                        Partner::Old(number) => {
+                            let place = partners.partition_point(|&partner| partner < number);
+                            (count + place as u32, number)
+                        }
+                    };
+                    if !records.comparable(new, place) {
+                        continue;
+                    }
+                    if let Some(log_odds) = finder.score(records.row(new), records.row(place)) {
+                        let (a, b) = (number.min(first + new), number.max(first + new));
+                        edges.push(Edge { a, b, log_odds });
+                    }
+                }
+                watch.advance(chunk.len() as u64)?;
+                Ok(edges)
+            })
+            .collect::<Result<_, Stopped>>()?;
+        debug_assert!(old.stored.next() == first);
+        Ok((parts.concat(), fresh, pairs.len() as u64))
+    }
+
+    /// Which pairs to compare: those that a block brings together. `touched`: what is new, `count`
+    /// records, and after it what is gone.
+    fn candidates(&self, touched: &Records, count: u32) -> Result<Vec<(u32, Partner)>, Halt> {
+        let (keys, rules) = rules(touched, self.means.model);
+        let mut pairs = Vec::new();
+        for (list, &rule) in rules.iter().enumerate() {
+            let mut own: Vec<(u64, u32)> = blocks(touched, &keys, rule, 1, self.watch)?;
+            own.iter_mut().for_each(|(block, _)| *block = block_number(*block));
+            own.sort_unstable();
+            own.dedup();
+            // Of each block: its records before, those that were there and still are; what is new.
+            let mut members: Vec<(u64, Vec<u32>, &[(u64, u32)])> =
+                own.chunk_by(|x, y| x.0 == y.0).map(|block| (block[0].0, Vec::new(), block)).collect();
+            let mut place = FxHashMap::default();
+            place.extend(members.iter().enumerate().map(|(n, (block, ..))| (*block, n)));
+            self.old.stored.each_posting(list, |block, number| {
+                if let Some(&n) = place.get(&block)
+                    && self.old.is_there(number)
+                {
+                    members[n].1.push(number);
+                }
+            })?;
+            for (_, mut old, own) in members {
+                self.watch.go_on()?;
+                old.sort_unstable();
+                old.dedup();
+                let before = old.len();
+                old.retain(|&number| !self.is_gone(number));
+                let new: Vec<u32> =
+                    own.iter().map(|&(_, record)| record).filter(|&record| record < count).collect();
+                let after = old.len() + new.len();
+                match (before > MOST_IN_BLOCK, after > MOST_IN_BLOCK) {
+                    (false, false) => {}
+                    (true, true) => continue,
+                    _ => return Err(Halt::Stale),
+                }
+                for (n, &record) in new.iter().enumerate() {
+                    pairs.extend(old.iter().map(|&number| (record, Partner::Old(number))));
+                    pairs.extend(new[n + 1..].iter().map(|&other| (record, Partner::New(other))));
+                }
+            }
+        }
+        Ok(pairs)
+    }
+
+    /// The pairs that are kept of records that still are what they were.
+    fn pairs_left(&self) -> Result<Vec<KeptPair>, Halt> {
+        let mut found = self.old.stored.edges()?;
+        if !self.gone.is_empty() {
+            found.retain(|KeptPair { edge, .. }| !self.is_gone(edge.a) && !self.is_gone(edge.b));
+        }
+        Ok(found)
+    }
+
+    /// Decides anew about the groups that have changed. `found`: pairs, of which those from `kept` on
+    /// are new; says of each whether it joins.
+    fn decide(
+        &self,
+        fresh: &Records,
+        first: u32,
+        found: &mut [KeptPair],
+        kept: usize,
+        refreshed: &mut Refreshed,
+    ) -> Result<(), Halt> {
+        let Refresh { means, watch, .. } = self;
+        let least = log_odds(means.model.match_threshold);
+        let is_strong = |found: &KeptPair| found.edge.log_odds >= least;
+        let size = first as usize + fresh.len();
+        let group = groups(size, found.iter().filter(|f| is_strong(f)).map(|f| &f.edge));
+        let mut touched = vec![false; size];
+        (first..size as u32).for_each(|number| touched[group[number as usize] as usize] = true);
+        // Groups that lost somebody, and what held those who are gone to them.
+        for KeptPair { edge, joined } in self.old.stored.edges()? {
+            let gone = [edge.a, edge.b].map(|end| self.is_gone(end));
+            if gone == [false, false] {
+                continue;
+            }
+            for (end, gone) in [edge.a, edge.b].into_iter().zip(gone) {
+                if !gone && edge.log_odds >= least {
+                    touched[group[end as usize] as usize] = true;
+                }
+            }
+            if joined {
+                refreshed.links.push((self.name(first, edge.a)?, self.name(first, edge.b)?, None));
+            }
+        }
+        let is_touched = |number: u32| touched[group[number as usize] as usize];
+        let mut members: Vec<u32> = found
+            .iter()
+            .filter(|f| is_strong(f) && is_touched(f.edge.a))
+            .flat_map(|f| [f.edge.a, f.edge.b])
+            .chain(first..size as u32)
+            .collect();
+        members.par_sort_unstable();
+        members.dedup();
+        let joined = self.cluster(fresh, first, &members, found)?;
+        for (n, joined) in joined {
+            let before = found[n].joined;
+            found[n].joined = joined;
+            if joined != before {
+                let Edge { a, b, log_odds } = found[n].edge;
+                let probability = joined.then(|| probability(log_odds));
+                refreshed.links.push((self.name(first, a)?, self.name(first, b)?, probability));
+            }
+        }
+        debug_assert!(found[kept..].iter().all(|f| f.edge.b >= first));
+        let joins = found.iter().filter(|f| f.joined).map(|f| &f.edge);
+        let group = groups(size, joins);
+        let is_member = |number: u32| members.binary_search(&number).is_ok();
+        for KeptPair { edge: Edge { a, b, log_odds }, joined } in found {
+            let apart = group[*a as usize] != group[*b as usize];
+            if !*joined && apart && (is_member(*a) || is_member(*b)) {
+                let pair = (self.name(first, *a)?, self.name(first, *b)?, probability(*log_odds));
+                refreshed.reviews.push(pair);
+            }
+        }
+        watch.go_on()?;
+        let scope = members.into_iter().chain(self.gone.iter().copied());
+        refreshed.scope = scope.map(|number| self.name(first, number)).collect::<Result<_, _>>()?;
+        Ok(())
+    }
+
+    /// For each strong pair of these records, by its place, whether it joins.
+    fn cluster(
+        &self,
+        fresh: &Records,
+        first: u32,
+        members: &[u32],
+        found: &[KeptPair],
+    ) -> Result<Vec<(usize, bool)>, Halt> {
+        let Means { model, scorer, sources, .. } = self.means;
+        // In the order that all records would have.
+        let mut ordered = Vec::with_capacity(members.len());
+        for &number in members {
+            let (side, key) = self.name(first, number)?;
+            ordered.push((name_hash(&sources[usize::from(side)], &key), key, number));
+        }
+        ordered.par_sort_unstable();
+        let mut records = self.empty();
+        let mut place: FxHashMap<u32, u32> = FxHashMap::default();
+        for (n, &(_, _, number)) in ordered.iter().enumerate() {
+            place.insert(number, n as u32);
+            match number.checked_sub(first) {
+                Some(new) => records.push_canonical(fresh.values(new), fresh.side(new)),
+                None => self.push(&mut records, number)?,
+            }
+        }
+        let least = log_odds(model.match_threshold);
+        let mut edges: Vec<(Edge, usize)> = Vec::new();
+        for (n, KeptPair { edge, .. }) in found.iter().enumerate() {
+            if edge.log_odds >= least
+                && let (Some(&a), Some(&b)) = (place.get(&edge.a), place.get(&edge.b))
+            {
+                edges.push((Edge { a: a.min(b), b: a.max(b), log_odds: edge.log_odds }, n));
+            }
+        }
+        edges.par_sort_unstable_by_key(|(edge, _)| (edge.a, edge.b));
+        let places = edges.iter().map(|&(_, n)| n);
+        let comparer = Comparer::new(&records, scorer.frequencies());
+        let only: Vec<Edge> = edges.iter().map(|&(edge, _)| edge).collect();
+        let joined = cluster(&comparer, scorer, &only, self.watch)?;
+        Ok(places.zip(joined).collect())
+    }
+
+    fn name(&self, first: u32, number: u32) -> Result<Name, Damaged> {
+        match number.checked_sub(first) {
+            Some(new) => {
+                let Arrived { side, key, .. } = &self.arrived[new as usize];
+                Ok((*side, key.clone()))
+            }
+            None => self.old.record(number).map(|kept| (kept.side, kept.key.to_owned())),
+        }
+    }
+
+    /// What is to be kept from now on.
+    fn write(
+        &self,
+        fresh: &Records,
+        first: u32,
+        found: &[KeptPair],
+        refreshed: &mut Refreshed,
+    ) -> Result<(), Halt> {
+        let stored = self.old.stored;
+        for of_page in self.gone.chunk_by(|x, y| index::page_of(*x) == index::page_of(*y)) {
+            let page = index::page_of(of_page[0]);
+            let numbers = page as u32..(page as u32 + index::IN_PAGE).min(first);
+            let kept = numbers.map(|number| {
+                let stays = self.old.is_there(number) && !self.is_gone(number);
+                if stays { self.old.record(number).map(Some) } else { Ok(None) }
+            });
+            let kept: Vec<_> = kept.collect::<Result<_, _>>()?;
+            refreshed.pages.push(index::record_page(page, kept.into_iter()));
+        }
+        let key = |record: u32| &*self.arrived[record as usize].key;
+        refreshed.pages.extend(index::record_pages(fresh, first, key));
+        let (keys, rules) = rules(fresh, self.means.model);
+        for list in 0..=rules.len() {
+            let mut postings: Vec<(u64, u32)> = match rules.get(list) {
+                Some(&rule) => blocks(fresh, &keys, rule, 1, self.watch)?,
+                None => index::names(fresh, self.means.sources, key),
+            };
+            for (block, record) in &mut postings {
+                *block = block_number(*block);
+                *record += first;
+            }
+            stored.each_new_posting(list, |block, number| {
+                if !self.is_gone(number) {
+                    postings.push((block, number));
+                }
+            })?;
+            postings.par_sort_unstable();
+            refreshed
+                .pages
+                .extend(index::posting_pages(Part::Postings { list, is_new: true }, &postings));
+        }
+        refreshed.pages.extend(index::edge_pages(found));
+        Ok(())
+    }
+}
+
+/// With whom a new record is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Partner {
+    /// With another new one, by its place.
+    New(u32),
+    /// With one that is kept, by its number.
+    Old(u32),
+}
+
+impl Partner {
+    fn old(self) -> Option<u32> {
+        match self {
+            Partner::New(_) => None,
+            Partner::Old(number) => Some(number),
+        }
+    }
+}

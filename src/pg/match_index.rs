@@ -1,0 +1,173 @@
+//! The tables that hold what matching keeps between runs, see [`crate::matching::index`].
+
+use super::copy::{Indexes, copy_into};
+use super::cursor::stream;
+use super::records::{Plan, Rows};
+use super::{spi, transaction};
+use crate::error::Error;
+use crate::matching::index::{Page, Stored};
+use crate::matching::records::FieldSpec;
+use pgrx::{JsonB, pg_sys};
+use serde::{Deserialize, Serialize};
+
+/// What a model's pages are about.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct State {
+    /// Of the parameters of the model.
+    pub parameters: i64,
+    /// Of everything else that the result of a run depends on beside the rows.
+    pub reading: i64,
+    /// What names begin with, by side.
+    pub sources: Vec<String>,
+    /// How many values of each field are kept.
+    pub slots: Vec<usize>,
+    /// By side, from where on rows may be new, and what rows there were. None if that cannot be told.
+    pub marks: Option<Vec<Mark>>,
+    /// Whether all pairs were compared, without blocks.
+    pub compares_all: bool,
+    /// Records of the last full run, those that have come since, and the number after the last.
+    pub full: u32,
+    pub arrived: u32,
+    pub next: u32,
+}
+
+/// What a source was when it was read.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Mark {
+    /// Rows that this transaction or a later one wrote may not have been read.
+    pub since: i64,
+    pub rows: Rows,
+}
+
+/// Half of all transaction ids, beyond which one cannot be told from another.
+const FAR: i64 = 1 << 31;
+
+/// The least and the next of the ids of transactions that may be under way.
+pub fn transactions() -> (i64, i64) {
+    spi::one(
+        "SELECT pg_snapshot_xmin(now)::text::bigint, pg_snapshot_xmax(now)::text::bigint
+         FROM pg_current_snapshot() AS now",
+        &[],
+        |row| (row.int8(0).unwrap_or_default(), row.int8(1).unwrap_or_default()),
+    )
+    .unwrap_or_default()
+}
+
+impl Mark {
+    /// The condition that holds for rows that may have come since, if there is one.
+    pub fn newer(self, next: i64) -> Option<String> {
+        let since = self.since;
+        (next - since < FAR).then(|| format!("WHERE age(xmin) <= age('{}'::xid)", since & 0xffff_ffff))
+    }
+}
+
+/// A number for what the result of a run depends on beside the rows and the model.
+pub fn reading(plans: &[Plan], specs: &[FieldSpec], record_type: &str) -> Result<i64, Error> {
+    let fields: Vec<(String, usize)> =
+        specs.iter().map(|spec| (spec.name.clone(), spec.slots)).collect();
+    let queries = plans.iter().map(|plan| plan.query(&fields, ""));
+    let queries: Vec<String> = queries.collect::<Result<_, _>>()?;
+    let tables: Vec<pg_sys::Oid> =
+        plans.iter().flat_map(|plan| super::watch::tree(plan.source.oid)).collect();
+    let digest = spi::one(
+        "SELECT hashtextextended(jsonb_build_array($1::text, $2::text, $3::text[],
+             (SELECT jsonb_agg(n ORDER BY n.name, n.nickname) FROM identity_resolve.nickname AS n),
+             -- Columns can change names and defaults without any row being written.
+             (SELECT jsonb_agg(jsonb_build_array(a.attrelid, a.attnum, a.attname, a.atttypid, a.attmissingval::text)
+                               ORDER BY a.attrelid, a.attnum)
+              FROM pg_attribute AS a
+              WHERE a.attrelid = ANY ($4) AND a.attnum > 0 AND NOT a.attisdropped))::text, 0)",
+        &[env!("CARGO_PKG_VERSION").into(), record_type.into(), queries.into(), tables.into()],
+        |row| row.int8(0).unwrap_or_default(),
+    );
+    Ok(digest.unwrap_or_default())
+}
+
+/// The pages of a model.
+pub struct Index {
+    pub id: i32,
+    pub state: State,
+}
+
+impl Index {
+    /// What is kept for a model, if anything.
+    pub fn of(model: &str) -> Option<Index> {
+        let (id, state) = spi::one(
+            "SELECT id, state::text FROM identity_resolve.match_index WHERE model = $1",
+            &[model.into()],
+            |row| (row.int4(0).unwrap_or_default(), row.text(1).unwrap_or_default().to_owned()),
+        )?;
+        Some(Index { id, state: serde_json::from_str(&state).ok()? })
+    }
+
+    /// Reads all pages.
+    pub fn load(&self) -> Stored {
+        let mut stored = Stored::new(self.state.slots.iter().sum());
+        stream(
+            "SELECT part, first, content FROM identity_resolve.match_page WHERE index = $1 ORDER BY part, first",
+            &[self.id.into()],
+            |row| {
+                let (part, first) = (row.int4(0).unwrap_or_default(), row.int8(1).unwrap_or_default());
+                stored.add(part, first, row.bytes(2).unwrap_or_default());
+            },
+        );
+        stored
+    }
+
+    /// Puts pages in the place of those of records with the same number, of edges and of what is new.
+    pub fn refresh(&self, pages: Vec<Page>, state: &State) {
+        let records: Vec<i64> =
+            pages.iter().filter(|page| page.part == 0).map(|page| page.first).collect();
+        spi::run(
+            "DELETE FROM identity_resolve.match_page
+             WHERE index = $1 AND (part % 2 = 1 OR part = 0 AND first = ANY ($2))",
+            &[self.id.into(), records.into()],
+        );
+        write(self.id, pages);
+        spi::run(
+            "UPDATE identity_resolve.match_index SET state = $2 WHERE id = $1",
+            &[self.id.into(), json(state).into()],
+        );
+    }
+}
+
+/// Keeps other runs of a model from its pages until the end of the transaction.
+pub fn claim(model: &str) {
+    spi::run("SELECT FROM identity_resolve.model WHERE name = $1 FOR UPDATE", &[model.into()]);
+}
+
+/// Begins the pages of a model anew; returns the number of the index.
+pub fn begin(model: &str) -> i32 {
+    spi::run("DELETE FROM identity_resolve.match_index WHERE model = $1", &[model.into()]);
+    spi::run(
+        "INSERT INTO identity_resolve.match_index (model, state) VALUES ($1, 'null')",
+        &[model.into()],
+    );
+    transaction::with_snapshot(|| {
+        spi::one(
+            "SELECT id FROM identity_resolve.match_index WHERE model = $1",
+            &[model.into()],
+            |row| row.int4(0).unwrap_or_default(),
+        )
+    })
+    .unwrap_or_default()
+}
+
+/// Adds pages.
+pub fn write(index: i32, pages: Vec<Page>) {
+    copy_into("match_page", 4, Indexes::Maintain, pages.into_iter(), |page, out| {
+        out.int4(index).int4(page.part).int8(page.first).bytea(&page.content);
+    });
+}
+
+/// Says what the pages are about, when all are there.
+pub fn finish(index: i32, state: &State) {
+    spi::run(
+        "UPDATE identity_resolve.match_index SET state = $2 WHERE id = $1",
+        &[index.into(), json(state).into()],
+    );
+}
+
+fn json(state: &State) -> JsonB {
+    JsonB(serde_json::to_value(state).unwrap_or_default())
+}

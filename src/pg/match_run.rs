@@ -1,0 +1,340 @@
+//! Runs of matching: over all records, or over what has come since the last one.
+
+use super::backfill::{self, Matches};
+use super::history::{self, Operation};
+use super::match_index::{self, Index, Mark, State};
+use super::matching::{keyed, record_type, specs};
+use super::model::{self, Prepared};
+use super::records::{self, Loaded, Names, Plan, Rows, key_hash};
+use super::transaction::{self, PinnedSettings, Procedure};
+use super::{configuration, live, parallel, progress, review, spi};
+use crate::error::Error;
+use crate::graph::Graph;
+use crate::matching::evaluate::groups;
+use crate::matching::find::{RuleCount, compares_all};
+use crate::matching::index::{self, KeptPair, Page, Part, block_number, name_hash};
+use crate::matching::model::probability;
+use crate::matching::people::Found;
+use crate::matching::records::FieldSpec;
+use crate::matching::refresh::{self, Arrived, Halt, Means, Name, News, Refreshed};
+use crate::matching::watch::{Stopped, Watch};
+use pgrx::pg_sys;
+use rustc_hash::{FxHashMap, FxHashSet};
+use serde_json::{Value as Json, json};
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+
+/// Compares the records of a model's sources, links those that are probably one person's and puts
+/// doubtful pairs before somebody. What has been compared before is not compared again.
+pub fn run(name: &str, procedure: &Procedure) -> Result<(), Error> {
+    transaction::refuse_if_read_only();
+    read_what_never_was(model::current(name)?.sources.as_deref(), procedure)?;
+    let _pinned = PinnedSettings::pin();
+    let configuration = configuration::current()?;
+    progress::begin(progress::Work::Match);
+    match_index::claim(name);
+    let model = transaction::with_latest_snapshot(|| model::current(name))?;
+    let attached = keyed(model.sources.as_deref())?;
+    let plans: Vec<Plan> =
+        attached.iter().map(|source| Plan::new(source, &configuration.rules)).collect();
+    let specs = specs(&model.model, &plans);
+    let record_type = record_type(&configuration.rules);
+    let reading = match_index::reading(&plans, &specs, &record_type)?;
+    let run = Run { name, model, plans, specs, record_type, reading, procedure };
+    let report = match run.refresh()? {
+        Some(report) => report,
+        None => run.full()?,
+    };
+    model::note_match(name, &report);
+    progress::end();
+    Ok(())
+}
+
+/// Backfills sources that nobody has: only records that are known can be linked.
+fn read_what_never_was(sources: Option<&[pg_sys::Oid]>, procedure: &Procedure) -> Result<(), Error> {
+    for source in keyed(sources)? {
+        let was_read = "SELECT FROM identity_resolve.source WHERE id = $1 AND backfilled_at IS NOT NULL";
+        if spi::one(was_read, &[(source.number as i32).into()], |_| ()).is_none() {
+            backfill::backfill(Some(source.oid), procedure)?;
+        }
+    }
+    Ok(())
+}
+
+/// The share of the records of the last full run that may come until all is compared anew: 1 of so
+/// many. What has come is kept apart, and that must stay small.
+const NEW_OF: u32 = 4;
+
+/// A run under way.
+struct Run<'r> {
+    name: &'r str,
+    model: Arc<Prepared>,
+    plans: Vec<Plan<'r>>,
+    specs: Vec<FieldSpec>,
+    record_type: String,
+    /// Of what the result depends on beside the rows and the model.
+    reading: i64,
+    procedure: &'r Procedure,
+}
+
+impl Run<'_> {
+    /// Compares all records.
+    fn full(&self) -> Result<Json, Error> {
+        let (since, loaded) = transaction::with_snapshot(|| {
+            let (since, _) = match_index::transactions();
+            records::load(&self.plans, &self.specs, self.model.model.link_only)
+                .map(|loaded| (since, loaded))
+        })?;
+        let rows = loaded.rows.iter();
+        let marks: Vec<Mark> = rows.map(|&rows| Mark { since, rows }).collect();
+        let records = loaded.records.len() as u32;
+        let state = State {
+            parameters: self.model.digest,
+            reading: self.reading,
+            sources: loaded.names.sources.clone(),
+            slots: self.specs.iter().map(|spec| spec.slots).collect(),
+            marks: self.plans.iter().all(|plan| plan.knows_new_rows()).then_some(marks),
+            compares_all: compares_all(&self.model.model, &loaded.records),
+            full: records,
+            arrived: 0,
+            next: records,
+        };
+        let index = match_index::begin(self.name);
+        let (sender, pages) = channel();
+        let (model, record_type) = (Arc::clone(&self.model), self.record_type.clone());
+        let mut write = || pages.try_iter().for_each(|pages| match_index::write(index, pages));
+        let Outcome { matches, reviews, report } =
+            parallel::run(loaded.bytes(), &mut write, move |watch| {
+                outcome(&loaded, &model, &record_type, &sender, watch)
+            })?;
+        match_index::finish(index, &state);
+        backfill::replace_matches(&matches, self.procedure)?;
+        review::replace(&matches.scope, &reviews);
+        Ok(report)
+    }
+
+    /// Compares what has come since the last run; `None` if only a full run will do.
+    fn refresh(&self) -> Result<Option<Json>, Error> {
+        let Some(index) = transaction::with_latest_snapshot(|| Index::of(self.name)) else {
+            return Ok(None);
+        };
+        let state = &index.state;
+        let same = state.parameters == self.model.digest && state.reading == self.reading;
+        let Some(marks) = state.marks.as_ref().filter(|_| same && !state.compares_all) else {
+            return Ok(None);
+        };
+        let mut read = transaction::with_snapshot(|| self.read(state, marks, false))?;
+        let stored = Arc::new(transaction::with_snapshot(|| index.load()));
+        loop {
+            let Some(Read { news, marks: after }) = read else { return Ok(None) };
+            let arrived = news.arrived.len() as u32;
+            if state.arrived + arrived > state.full / NEW_OF {
+                return Ok(None);
+            }
+            let news = Arc::new(news);
+            let (model, specs) = (Arc::clone(&self.model), self.specs.clone());
+            let nicknames = configuration::current()?.nicknames();
+            let (sources, before, now) = (state.sources.clone(), marks.clone(), after.clone());
+            let (their_stored, their_news) = (Arc::clone(&stored), Arc::clone(&news));
+            let found = parallel::run(stored.bytes(), &mut || (), move |watch| {
+                let Prepared { model, scorer, .. } = &*model;
+                let means =
+                    Means { model, scorer, specs: &specs, nicknames: &nicknames, sources: &sources };
+                let nobody_else_is_gone = |new: &[&Arrived]| {
+                    let mut rows: Vec<Rows> = before.iter().map(|mark| mark.rows).collect();
+                    new.iter().for_each(|new| rows[usize::from(new.side)].add(new.row));
+                    rows.into_iter().eq(now.iter().map(|mark| mark.rows))
+                };
+                match refresh::refresh(&means, &their_stored, &their_news, nobody_else_is_gone, watch) {
+                    Err(Halt::Stopped) => Err(Stopped),
+                    other => Ok(other),
+                }
+            })?;
+            match found {
+                Ok(refreshed) => {
+                    let state = State {
+                        marks: Some(after),
+                        arrived: state.arrived + arrived,
+                        next: refreshed.next,
+                        ..state.clone()
+                    };
+                    return self.apply(&index, state, refreshed, arrived).map(Some);
+                }
+                Err(Halt::Gone) => {
+                    read = transaction::with_snapshot(|| self.read(state, marks, true))?;
+                }
+                Err(Halt::Stale | Halt::Stopped) => return Ok(None),
+            }
+        }
+    }
+
+    /// Reads rows that may be new and, if asked, the names of all; `None` if only a full run will do.
+    fn read(&self, state: &State, marks: &[Mark], all: bool) -> Result<Option<Read>, Error> {
+        let (since, next) = match_index::transactions();
+        let configuration = configuration::current()?;
+        let mut names = Names::new(&configuration.rules);
+        let fields: Vec<(String, usize)> =
+            self.specs.iter().map(|spec| (spec.name.clone(), spec.slots)).collect();
+        let width = 1 + fields.iter().map(|(_, slots)| slots).sum::<usize>();
+        let mut arrived = Vec::new();
+        let mut after = Vec::new();
+        let mut present = all.then(FxHashSet::default);
+        let most = (state.full / NEW_OF) as usize;
+        for (side, (plan, mark)) in self.plans.iter().zip(marks).enumerate() {
+            let side = side as u16;
+            names.begin_source(&plan.source.name);
+            let Some(newer) = mark.newer(next) else { return Ok(None) };
+            progress::phase(progress::Phase::Reading, 0, plan.source.oid.to_u32());
+            super::cursor::stream(&plan.query(&fields, &newer)?, &[], |row| {
+                let Some(key) = row.text(0).filter(|_| arrived.len() <= most) else { return };
+                if let Some(canonical) = names.canonical_key(side, key) {
+                    let text = |column| row.text(column).unwrap_or_default().to_owned();
+                    let values = (1..width).map(text).collect();
+                    arrived.push(Arrived { side, key: canonical, row: key_hash(key), values });
+                    progress::advance(1);
+                }
+            });
+            let mut seen = 0;
+            if let Some(present) = &mut present {
+                super::cursor::stream(&plan.query(&[], "")?, &[], |row| {
+                    let key = row.text(0).and_then(|key| names.canonical_key(side, key));
+                    if let Some(key) = key {
+                        present.insert(name_hash(&names.sources[usize::from(side)], &key));
+                        seen += 1;
+                    }
+                });
+                // Two rows of one key are one record: both must be read.
+                if present.len() != seen {
+                    return Ok(None);
+                }
+            }
+            after.push(Mark { since, rows: plan.rows()? });
+        }
+        Ok(Some(Read { news: News { arrived, present }, marks: after }))
+    }
+
+    /// Writes down what a refresh has found.
+    fn apply(
+        &self,
+        index: &Index,
+        state: State,
+        refreshed: Refreshed,
+        arrived: u32,
+    ) -> Result<Json, Error> {
+        let Refreshed { links, reviews, scope, pages, pairs_compared, joined, .. } = refreshed;
+        let name = |(side, key): &Name| {
+            format!("{}:{}{key}", self.record_type, state.sources[usize::from(*side)])
+        };
+        let mut changed: FxHashMap<(String, String), Option<f64>> = FxHashMap::default();
+        for (a, b, probability) in &links {
+            let (a, b) = (name(a), name(b));
+            let pair = if a < b { (a, b) } else { (b, a) };
+            // A record that is written anew loses its links first.
+            let entry = changed.entry(pair).or_default();
+            *entry = probability.or(*entry);
+        }
+        let ends: FxHashSet<String> = changed.keys().flat_map(|(a, b)| [a.clone(), b.clone()]).collect();
+        if !changed.is_empty() {
+            let configuration = live::begin()?;
+            let mut operation = Operation::new(history::Kind::Match);
+            live::apply(&configuration, &mut operation, ends, true, &mut || {
+                let mut graph = Graph::default();
+                for ((a, b), probability) in &changed {
+                    graph.match_pair(&configuration.rules, a, b, *probability);
+                }
+                graph
+            })?;
+        }
+        let scope: Vec<String> = scope.iter().map(name).collect();
+        let reviews: Vec<(String, String, f64)> =
+            reviews.iter().map(|(a, b, probability)| (name(a), name(b), *probability)).collect();
+        let found = reviews.len();
+        review::replace_of(&scope, &reviews);
+        index.refresh(pages, &state);
+        Ok(json!({
+            "records": state.marks.iter().flatten().map(|mark| mark.rows.count).sum::<i64>(),
+            "records_compared": arrived,
+            "pairs_compared": pairs_compared,
+            "links": joined,
+            "reviews": found,
+        }))
+    }
+}
+
+/// What was read of rows that may be new.
+struct Read {
+    news: News,
+    marks: Vec<Mark>,
+}
+
+/// What comes of comparing all records: links, pairs in doubt, and what is said of it.
+struct Outcome {
+    matches: Matches,
+    reviews: Vec<(String, String, f64)>,
+    report: Json,
+}
+
+fn outcome(
+    loaded: &Loaded,
+    prepared: &Prepared,
+    record_type: &str,
+    pages: &Sender<Vec<Page>>,
+    watch: &Watch,
+) -> Result<Outcome, Stopped> {
+    let Prepared { model, scorer, .. } = prepared;
+    let Loaded { records, names, .. } = loaded;
+    // If nobody takes them any more the work is about to be stopped.
+    let keep = |found: Vec<Page>| {
+        let _ = pages.send(found);
+    };
+    let key = |record: u32| names.key(record as usize);
+    keep(index::record_pages(records, 0, key));
+    let keep_postings = |list: usize, mut postings: Vec<(u64, u32)>| {
+        postings.iter_mut().for_each(|(block, _)| *block = block_number(*block));
+        keep(index::posting_pages(Part::Postings { list, is_new: false }, &postings));
+    };
+    let mut each_rule = |rule: usize, postings: &[(u64, u32)]| keep_postings(rule, postings.to_vec());
+    let found = Found::new(records, model, scorer, model.review_threshold, &mut each_rule, watch)?;
+    let mut of_names = index::names(records, &names.sources, key);
+    of_names.sort_unstable();
+    keep_postings(model.blocking.len(), of_names);
+    let joined = found.cluster(records, scorer, model.match_threshold, watch)?;
+    let kept: Vec<KeptPair> =
+        found.edges.iter().zip(&joined).map(|(&edge, &joined)| KeptPair { edge, joined }).collect();
+    keep(index::edge_pages(&kept));
+    let groups = groups(records.len(), found.joined(&joined));
+    let mut matches = Matches { scope: loaded.scope(record_type), pairs: Vec::new() };
+    let mut reviews = Vec::new();
+    for KeptPair { edge, joined } in kept {
+        watch.go_on()?;
+        let name = |record| loaded.identifier(record_type, record);
+        let pair = (name(edge.a), name(edge.b), probability(edge.log_odds));
+        // Two rows of one key are one record.
+        if pair.0 == pair.1 {
+            continue;
+        }
+        if joined {
+            matches.pairs.push(pair);
+        } else if groups[edge.a as usize] != groups[edge.b as usize] {
+            reviews.push(pair);
+        }
+    }
+    let report = report(&found.counts, matches.pairs.len(), reviews.len(), &groups);
+    Ok(Outcome { matches, reviews, report })
+}
+
+fn report(counts: &[RuleCount], links: usize, reviews: usize, groups: &[u32]) -> Json {
+    let mut sizes: FxHashMap<u32, usize> = FxHashMap::default();
+    groups.iter().for_each(|&group| *sizes.entry(group).or_default() += 1);
+    let several = sizes.values().filter(|&&size| size > 1);
+    json!({
+        "records": groups.len(),
+        "records_compared": groups.len(),
+        "pairs_compared": counts.iter().map(|count| count.pairs).sum::<u64>(),
+        "blocking": counts,
+        "links": links,
+        "reviews": reviews,
+        "groups": several.clone().count(),
+        "largest_group": several.max().copied().unwrap_or(1),
+    })
+}
