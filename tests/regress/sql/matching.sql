@@ -352,9 +352,20 @@ WHERE a LIKE 'record:club.member/%' ORDER BY a, b;
 TABLE club_link;
 TABLE club_review;
 
--- If he has two indeed, say so. The link is in force then, and the next match() asks no more.
+-- Who accepts it says that he has two indeed: he is one person then, with both.
+SELECT accept(review) = resolve('customer_number:C3') AS one_person FROM reviews WHERE a LIKE 'record:club.member/%';
+SELECT identifier FROM profile_identifier WHERE profile = resolve('customer_number:C3') ORDER BY identifier;
+SELECT * FROM club_link WHERE probability IS NOT NULL;
+SELECT a, b FROM must_link ORDER BY a;
+TABLE club_review;
+SELECT undo(max(change)) > 0 AS undone FROM history WHERE operation = 'accept';
+SELECT resolve('customer_number:C3') = resolve('customer_number:C4') AS one_person;
+TABLE club_review;
+
+-- Whoever links the numbers says the same: the review is no question any more, and goes with the next match().
 SELECT link('customer_number:C3', 'customer_number:C4', 'registered twice') = resolve('record:club.member/4') AS one_person;
 SELECT * FROM club_link WHERE probability IS NOT NULL;
+TABLE club_review;
 CALL match('club');
 TABLE club_review;
 
@@ -362,6 +373,10 @@ TABLE club_review;
 SELECT identifiers FROM unlink('record:club.member/5', 'record:club.member/6', 'twins');
 CALL match('club');
 SELECT * FROM club_link WHERE probability IS NOT NULL;
+TABLE club_review;
+
+-- The history says which model it was.
+SELECT operation, reason, event FROM history WHERE operation = 'match' AND 'record:club.member/6' = ANY (identifiers);
 
 -- A row that is deleted takes its links and its record with it.
 DELETE FROM club.member WHERE id = 2;

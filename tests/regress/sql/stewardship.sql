@@ -667,7 +667,7 @@ SELECT expired_as_of FROM setting;
 TABLE changed;
 ROLLBACK;
 
--- Of accept() and reject(): the review is open again.
+-- Of accept() and reject(): the review is open again, or joined if the two were one person before.
 BEGIN;
 CALL seen('2024-03-01', '{"loyalty_card": "1", "email": "ann@example.com"}');
 CALL seen('2024-03-01', '{"loyalty_card": "2", "email": "anne@example.com"}');
