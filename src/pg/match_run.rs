@@ -78,6 +78,11 @@ struct Run<'r> {
 }
 
 impl Run<'_> {
+    /// What the log says of it.
+    fn reason(&self) -> String {
+        format!("model {}", self.name)
+    }
+
     /// Compares all records.
     fn full(&self) -> Result<Json, Error> {
         let (since, loaded) = transaction::with_snapshot(|| {
@@ -103,13 +108,13 @@ impl Run<'_> {
         let (sender, pages) = channel();
         let (model, record_type) = (Arc::clone(&self.model), self.record_type.clone());
         let mut write = || pages.try_iter().for_each(|pages| match_index::write(index, pages));
-        let Outcome { matches, reviews, report } =
+        let Outcome { matches, reviews, mut report } =
             parallel::run(loaded.bytes(), &mut write, move |watch| {
                 outcome(&loaded, &model, &record_type, &sender, watch)
             })?;
         match_index::finish(index, &state);
-        backfill::replace_matches(&matches, self.procedure)?;
-        review::replace(&matches.scope, &reviews);
+        backfill::replace_matches(&matches, &self.reason(), self.procedure)?;
+        report["reviews"] = review::replace(&matches.scope, &reviews).into();
         Ok(report)
     }
 
@@ -236,7 +241,7 @@ impl Run<'_> {
         let ends: FxHashSet<String> = changed.keys().flat_map(|(a, b)| [a.clone(), b.clone()]).collect();
         if !changed.is_empty() {
             let configuration = live::begin()?;
-            let mut operation = Operation::new(history::Kind::Match);
+            let mut operation = Operation::new(history::Kind::Match).because(Some(self.reason()));
             live::apply(&configuration, &mut operation, ends, true, &mut || {
                 let mut graph = Graph::default();
                 for ((a, b), probability) in &changed {
@@ -248,8 +253,7 @@ impl Run<'_> {
         let scope: Vec<String> = scope.iter().map(name).collect();
         let reviews: Vec<(String, String, f64)> =
             reviews.iter().map(|(a, b, probability)| (name(a), name(b), *probability)).collect();
-        let found = reviews.len();
-        review::replace_of(&scope, &reviews);
+        let found = review::replace_of(&scope, &reviews);
         index.refresh(pages, &state);
         Ok(json!({
             "records": state.marks.iter().flatten().map(|mark| mark.rows.count).sum::<i64>(),
@@ -319,11 +323,11 @@ fn outcome(
             reviews.push(pair);
         }
     }
-    let report = report(&found.counts, matches.pairs.len(), reviews.len(), &groups);
+    let report = report(&found.counts, matches.pairs.len(), &groups);
     Ok(Outcome { matches, reviews, report })
 }
 
-fn report(counts: &[RuleCount], links: usize, reviews: usize, groups: &[u32]) -> Json {
+fn report(counts: &[RuleCount], links: usize, groups: &[u32]) -> Json {
     let mut sizes: FxHashMap<u32, usize> = FxHashMap::default();
     groups.iter().for_each(|&group| *sizes.entry(group).or_default() += 1);
     let several = sizes.values().filter(|&&size| size > 1);
@@ -333,7 +337,6 @@ fn report(counts: &[RuleCount], links: usize, reviews: usize, groups: &[u32]) ->
         "pairs_compared": counts.iter().map(|count| count.pairs).sum::<u64>(),
         "blocking": counts,
         "links": links,
-        "reviews": reviews,
         "groups": several.clone().count(),
         "largest_group": several.max().copied().unwrap_or(1),
     })
