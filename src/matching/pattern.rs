@@ -134,11 +134,11 @@ impl<'r> Comparer<'r> {
 
     /// The pattern of two rows; `equal` gets the frequency of each field's value where it is equal.
     pub fn compare(&self, a: &[u32], b: &[u32], equal: &mut [f64; MOST_FIELDS]) -> Pattern {
-        let mut levels = [(MISSING, 0); MOST_FIELDS];
+        let mut levels = [MISSING; MOST_FIELDS];
         let levels = &mut levels[..self.cells.len()];
         self.records.compare(a, b, levels);
         let mut pattern = 0;
-        for (field, &(level, _)) in levels.iter().enumerate() {
+        for (field, &level) in levels.iter().enumerate() {
             let cells = self.cells[field];
             if level == cells.top {
                 equal[field] = f64::from(self.rarest(field, a, b));

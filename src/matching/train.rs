@@ -28,7 +28,7 @@ pub struct Report {
     /// Precision, recall and F1 that are expected at the threshold.
     pub expected_precision: f64,
     pub expected_recall: f64,
-    /// Rounds of expectation maximisation, and the likelihood before the first and the last.
+    /// Rounds of expectation maximisation, and before each the logarithm of the posterior density.
     pub rounds: usize,
     pub log_likelihood: Vec<f64>,
 }
