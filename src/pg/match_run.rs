@@ -98,6 +98,7 @@ impl Run<'_> {
             full: records,
             arrived: 0,
             next: records,
+            links: 0,
         };
         let index = match_index::begin(self.name);
         let (sender, pages) = channel();
@@ -107,7 +108,7 @@ impl Run<'_> {
             parallel::run(loaded.bytes(), &mut write, move |watch| {
                 outcome(&loaded, &model, &record_type, &sender, watch)
             })?;
-        match_index::finish(index, &state);
+        match_index::finish(index, &State { links: matches.pairs.len(), ..state });
         backfill::replace_matches(&matches, self.procedure)?;
         review::replace(&matches.scope, &reviews);
         Ok(report)
@@ -124,6 +125,13 @@ impl Run<'_> {
             return Ok(None);
         };
         let mut read = transaction::with_snapshot(|| self.read(state, marks, false))?;
+        let is_same = |read: &Read| {
+            let rows = |marks: &[Mark]| marks.iter().map(|mark| mark.rows).collect::<Vec<_>>();
+            read.news.arrived.is_empty() && rows(&read.marks) == rows(marks)
+        };
+        if read.as_ref().is_some_and(is_same) {
+            return Ok(Some(report_of_new(state, &Refreshed::default(), 0)));
+        }
         let stored = Arc::new(transaction::with_snapshot(|| index.load()));
         loop {
             let Some(Read { news, marks: after }) = read else { return Ok(None) };
@@ -156,9 +164,12 @@ impl Run<'_> {
                         marks: Some(after),
                         arrived: state.arrived + arrived,
                         next: refreshed.next,
+                        links: refreshed.joined,
                         ..state.clone()
                     };
-                    return self.apply(&index, state, refreshed, arrived).map(Some);
+                    let report = report_of_new(&state, &refreshed, arrived);
+                    self.apply(&index, state, refreshed)?;
+                    return Ok(Some(report));
                 }
                 Err(Halt::Gone) => {
                     read = transaction::with_snapshot(|| self.read(state, marks, true))?;
@@ -214,14 +225,8 @@ impl Run<'_> {
     }
 
     /// Writes down what a refresh has found.
-    fn apply(
-        &self,
-        index: &Index,
-        state: State,
-        refreshed: Refreshed,
-        arrived: u32,
-    ) -> Result<Json, Error> {
-        let Refreshed { links, reviews, scope, pages, pairs_compared, joined, .. } = refreshed;
+    fn apply(&self, index: &Index, state: State, refreshed: Refreshed) -> Result<(), Error> {
+        let Refreshed { links, reviews, scope, pages, .. } = refreshed;
         let name = |(side, key): &Name| {
             format!("{}:{}{key}", self.record_type, state.sources[usize::from(*side)])
         };
@@ -248,17 +253,20 @@ impl Run<'_> {
         let scope: Vec<String> = scope.iter().map(name).collect();
         let reviews: Vec<(String, String, f64)> =
             reviews.iter().map(|(a, b, probability)| (name(a), name(b), *probability)).collect();
-        let found = reviews.len();
         review::replace_of(&scope, &reviews);
         index.refresh(pages, &state);
-        Ok(json!({
-            "records": state.marks.iter().flatten().map(|mark| mark.rows.count).sum::<i64>(),
-            "records_compared": arrived,
-            "pairs_compared": pairs_compared,
-            "links": joined,
-            "reviews": found,
-        }))
+        Ok(())
     }
+}
+
+fn report_of_new(state: &State, refreshed: &Refreshed, arrived: u32) -> Json {
+    json!({
+        "records": state.marks.iter().flatten().map(|mark| mark.rows.count).sum::<i64>(),
+        "records_compared": arrived,
+        "pairs_compared": refreshed.pairs_compared,
+        "links": state.links,
+        "reviews": refreshed.reviews.len(),
+    })
 }
 
 /// What was read of rows that may be new.
