@@ -39,7 +39,7 @@ COMMENT ON FUNCTION identity_resolve.check_model(jsonb) IS
     'True for the parameters of a model; an error that says what is wrong with them';
 
 CREATE TABLE identity_resolve.model (
-    name text PRIMARY KEY CHECK (name <> ''),
+    name text PRIMARY KEY CHECK (name ~ '\S' AND length(name) <= 200),
     version int NOT NULL DEFAULT 1,
     sources regclass[],
     specification jsonb NOT NULL DEFAULT '{}',

@@ -140,6 +140,9 @@ pub enum Error {
     /// A later change builds on the one that should be undone.
     #[error("change {number} cannot be undone before change {later}")]
     BuiltOn { number: i64, later: i64 },
+    /// A model cannot be called so.
+    #[error("invalid name of a model")]
+    ModelName { length: usize, most: usize },
     /// The specification of a model cannot be used.
     #[error("invalid options")]
     Options { cause: String },
@@ -265,7 +268,11 @@ impl Error {
             Error::NoChange { .. } => "No operation has this number.".into(),
             Error::CannotUndo { why, .. } => why.clone(),
             Error::BuiltOn { later, .. } => format!("Change {later} builds on it."),
-            Error::Options { cause } | Error::Model { cause } => format!("{cause}."),
+            Error::ModelName { length: 0, .. } => "It is empty.".into(),
+            Error::ModelName { length, most } => {
+                format!("It has {length} characters; {most} are allowed.")
+            }
+            Error::Options { cause } | Error::Model { cause } => format!("{}.", capitalised(cause)),
             Error::UnknownModel { known, .. } if known.is_empty() => "There is no model yet.".into(),
             Error::UnknownModel { known, .. } => format!("There are: {}.", known.join(", ")),
             Error::NotMatched { .. } => {
@@ -356,8 +363,9 @@ impl Error {
             Error::Pattern(_) => {
                 "Write a regular expression for the whole canonical value, such as test.*@example\\.com.".into()
             }
+            Error::ModelName { .. } => "SELECT identity_resolve.train('customers');".into(),
             Error::Options { .. } => {
-                "SELECT identity_resolve.train(options => '{\"link_only\": true, \"match_threshold\": 0.9}');".into()
+                "SELECT identity_resolve.train(options => '{\"blocking\": [[\"email\"], [\"last_name\", \"birth_date\"]], \"match_threshold\": 0.9, \"review_threshold\": 0.5}');".into()
             }
             Error::Model { .. } => "Take parameters from a model that train() has made.".into(),
             Error::UnknownModel { name, .. } => format!("SELECT identity_resolve.train('{name}');"),

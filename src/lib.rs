@@ -9,6 +9,7 @@ mod api;
 mod error;
 mod graph;
 mod identifier;
+mod json;
 mod matching;
 mod packed;
 mod pg;

@@ -177,6 +177,11 @@ impl Keys {
         }
     }
 
+    /// Whether two records can share several blocks of a rule: where a field has several values.
+    pub fn overlap(&self, rule: Rule) -> bool {
+        (0..self.keys.len()).any(|key| rule.0 >> key & 1 == 1 && self.columns[key].len() > 1)
+    }
+
     /// The keys of a rule.
     pub fn of(&self, rule: Rule) -> Vec<Key> {
         (0..self.keys.len()).filter(|key| rule.0 >> key & 1 == 1).map(|key| self.keys[key]).collect()

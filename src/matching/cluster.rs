@@ -14,7 +14,8 @@ use std::cmp::Ordering;
 /// How much one pair of records counts at most, for or against.
 const MOST: f64 = 10.0;
 
-/// How far below even odds two groups may be on average.
+/// How far below even odds two groups may be on average: no further than two records of the least
+/// probability (`LEAST_THRESHOLD`) that may be linked.
 const LEAST: f64 = -3.0;
 
 /// Pairs of records of two groups that are looked at.
@@ -93,4 +94,15 @@ fn average(comparer: &Comparer, scorer: &Scorer, one: &[u32], other: &[u32]) -> 
 /// The greatest common divisor.
 fn greatest_divisor(a: usize, b: usize) -> usize {
     if b == 0 { a } else { greatest_divisor(b, a % b) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::LEAST;
+    use crate::matching::model::{LEAST_THRESHOLD, log_odds};
+
+    #[test]
+    fn the_least_probable_pair_that_may_be_linked_joins() {
+        assert!(log_odds(LEAST_THRESHOLD) > LEAST);
+    }
 }

@@ -1,7 +1,7 @@
 //! Finding the pairs that are probably one person's.
 
 use super::blocking::{Keys, Rule, blocks};
-use super::model::{Bounds, Model, Scorer, log_odds};
+use super::model::{Blocking, Bounds, Model, Scorer, log_odds};
 use super::pattern::{Comparer, MOST_FIELDS};
 use super::records::Records;
 use super::sample::ALL_PAIRS;
@@ -31,9 +31,9 @@ pub struct RuleCount {
 /// The most records of a block that are all compared with each other.
 pub const MOST_IN_BLOCK: usize = 5_000;
 
-/// Whether all pairs are compared, as there are few enough.
-pub fn compares_all(records: &Records) -> bool {
-    records.all_pairs() <= ALL_PAIRS
+/// Whether all pairs are compared: there are few enough, and nobody has said which.
+pub fn compares_all(model: &Model, records: &Records) -> bool {
+    matches!(model.blocking, Blocking::Chosen(_)) && records.all_pairs() <= ALL_PAIRS
 }
 
 /// The pairs at least as probable as `least`, in the order of their records; and what each rule did.
@@ -48,7 +48,7 @@ pub fn find(
 ) -> Result<(Vec<Edge>, Vec<RuleCount>), Stopped> {
     let records = comparer.records;
     let finder = Finder::new(comparer, scorer, log_odds(least));
-    if compares_all(records) {
+    if compares_all(model, records) {
         return all(&finder, watch);
     }
     let (keys, rules) = rules(records, model);
@@ -66,6 +66,7 @@ pub fn find(
             blocks.into_iter().partition(|block| block.len() <= MOST_IN_BLOCK);
         count.oversized_blocks = large.len() as u64;
         count.oversized_records = large.iter().map(|block| block.len() as u64).sum();
+        let now = Compared { rule, but: large.iter().map(|block| block[0].0).collect() };
         watch.begin(Phase::Comparing, small.len() as u64);
         let parts: Vec<(Vec<Edge>, u64)> = small
             .par_chunks(small.len().div_ceil(4096).max(1))
@@ -73,7 +74,7 @@ pub fn find(
                 let mut edges = Vec::new();
                 let mut pairs = 0;
                 for block in chunk {
-                    pairs += finder.compare_block(&keys, &earlier, block, watch, &mut edges)?;
+                    pairs += finder.compare_block(&keys, &earlier, &now, block, watch, &mut edges)?;
                 }
                 watch.take(size_of_val(&edges[..]))?;
                 watch.advance(chunk.len() as u64)?;
@@ -85,11 +86,9 @@ pub fn find(
             count.pairs += pairs;
         }
         counts.push(count);
-        earlier.push(Compared { rule, but: large.iter().map(|block| block[0].0).collect() });
+        earlier.push(now);
     }
     found.par_sort_unstable_by_key(|edge| (edge.a, edge.b));
-    // Where fields have several values two records can share several blocks of a rule.
-    found.dedup_by_key(|edge| (edge.a, edge.b));
     Ok((found, counts))
 }
 
@@ -121,18 +120,20 @@ struct Compared {
 impl Compared {
     /// Whether two records that agree in these keys were compared.
     fn has(&self, keys: &Keys, agree: u64, a: &[u32], b: &[u32]) -> bool {
-        if !self.rule.holds(agree) {
-            return false;
-        }
-        let mut compared = self.but.is_empty();
-        if !compared {
-            let mut of_a = Vec::new();
-            keys.each_block(self.rule, a, |block| of_a.push(block));
-            keys.each_block(self.rule, b, |block| {
-                compared |= of_a.contains(&block) && !self.but.contains(&block)
-            });
-        }
-        compared
+        self.rule.holds(agree) && (self.but.is_empty() || self.block(keys, a, b).is_some())
+    }
+
+    /// The block in which two records are compared: the first of those that they share.
+    fn block(&self, keys: &Keys, a: &[u32], b: &[u32]) -> Option<u64> {
+        let mut of_a = Vec::new();
+        keys.each_block(self.rule, a, |block| of_a.push(block));
+        let mut first: Option<u64> = None;
+        keys.each_block(self.rule, b, |block| {
+            if of_a.contains(&block) && !self.but.contains(&block) {
+                first = Some(first.map_or(block, |first| first.min(block)));
+            }
+        });
+        first
     }
 }
 
@@ -160,22 +161,28 @@ impl<'r> Finder<'r> {
         Some(self.scorer.log_odds(pattern, &equal)).filter(|&log_odds| log_odds >= self.least)
     }
 
-    /// Compares the records of a block, but those that an earlier rule has brought together.
+    /// Compares the records of a block, but those that an earlier rule or another block has brought
+    /// together.
     fn compare_block(
         &self,
         keys: &Keys,
         earlier: &[Compared],
+        now: &Compared,
         block: &[(u64, u32)],
         watch: &Watch,
         edges: &mut Vec<Edge>,
     ) -> Result<u64, Stopped> {
         let records = self.comparer.records;
+        let overlaps = keys.overlap(now.rule);
         let mut pairs = 0;
-        for (n, &(_, a)) in block.iter().enumerate() {
+        for (n, &(number, a)) in block.iter().enumerate() {
             watch.go_on()?;
             let (of_a, x) = (keys.row(a), records.row(a));
             for &(_, b) in &block[n + 1..] {
                 if !records.comparable(a, b) {
+                    continue;
+                }
+                if overlaps && now.block(keys, of_a, keys.row(b)) != Some(number) {
                     continue;
                 }
                 if !earlier.is_empty() {

@@ -1,6 +1,7 @@
 //! What a field holds, and so how its values are written and compared: told by the trait's name where
 //! that is known, else by the values.
 
+use super::text::fold;
 use serde::{Deserialize, Serialize};
 
 /// What the values of a field are.
@@ -28,70 +29,88 @@ pub enum Kind {
     Set,
 }
 
-/// Trait names whose kind is known, and other names in use for them.
-const KNOWN: [(&[&str], Kind); 12] = [
+/// Trait names whose kind is known: in English, French, German, Spanish, Italian and Dutch.
+const KNOWN: [(&str, Kind); 13] = [
     (
-        &[
-            "first_name",
-            "given_name",
-            "forename",
-            "firstname",
-            "middle_name",
-            "second_name",
-            "patronymic",
-        ],
+        "first_name given_name forename firstname middle_name second_name patronymic \
+         prenom vorname nombre nome voornaam",
         Kind::GivenName,
     ),
     (
-        &["last_name", "surname", "family_name", "lastname", "maiden_name", "birth_name"],
+        "last_name surname family_name lastname maiden_name birth_name \
+         nom nom_de_famille nachname familienname apellido apellidos cognome achternaam",
         Kind::FamilyName,
     ),
-    (&["full_name", "name", "person_name", "display_name"], Kind::FullName),
-    (&["birth_date", "date_of_birth", "dob", "birthdate", "birthday"], Kind::Date),
-    (&["email", "e_mail", "mail", "email_address"], Kind::Email),
-    (&["phone", "phone_number", "mobile", "telephone", "mobile_phone", "home_phone"], Kind::Phone),
+    ("full_name fullname name person_name display_name", Kind::FullName),
     (
-        &[
-            "national_id",
-            "ssn",
-            "soc_sec_id",
-            "social_security_number",
-            "tax_id",
-            "passport",
-            "nhs_number",
-        ],
+        "birth_date date_of_birth dob birthdate birthday \
+         date_de_naissance date_naissance geburtsdatum fecha_de_nacimiento fecha_nacimiento \
+         data_di_nascita geboortedatum",
+        Kind::Date,
+    ),
+    ("email e_mail mail email_address e_mail_address", Kind::Email),
+    (
+        "phone phone_number mobile telephone mobile_phone home_phone \
+         telephone_number mobile_number cell_phone telefon telefono telefoon mobil",
+        Kind::Phone,
+    ),
+    (
+        "national_id ssn soc_sec_id social_security_number tax_id passport passport_number nhs_number",
         Kind::Id,
     ),
-    (&["postal_code", "postcode", "zip", "zip_code", "zipcode"], Kind::PostalCode),
     (
-        &[
-            "street",
-            "street_address",
-            "address",
-            "address_1",
-            "address_2",
-            "city",
-            "suburb",
-            "town",
-            "company",
-        ],
+        "postal_code postcode post_code zip zip_code zipcode code_postal plz postleitzahl codigo_postal",
+        Kind::PostalCode,
+    ),
+    (
+        "street street_address street_name address city suburb town company \
+         rue adresse ville strasse ort stadt wohnort calle direccion ciudad indirizzo citta straat \
+         woonplaats",
         Kind::Text,
     ),
-    (&["gender", "sex", "title", "salutation"], Kind::Gender),
-    (&["state", "country", "region"], Kind::Category),
-    (&["birth_year", "age", "year_of_birth"], Kind::Number),
+    ("profession occupation job job_title employer", Kind::Text),
+    ("gender sex title salutation sexe civilite geschlecht anrede sexo", Kind::Gender),
+    ("state country region pays land pais", Kind::Category),
+    ("birth_year age year_of_birth", Kind::Number),
 ];
 
+/// Known names that mean something else at the end of a longer one, such as `company_name`.
+const ALONE: [&str; 10] =
+    ["name", "nome", "title", "address", "mail", "state", "region", "land", "ort", "age"];
+
+/// A name as words in lower case, joined by `_`, without the number of one of several: `LastName` and
+/// `last name 2` are `last_name`.
+fn words(name: &str) -> String {
+    let mut spaced = String::with_capacity(name.len() + 4);
+    let mut after_lower = false;
+    for c in name.chars() {
+        if c.is_uppercase() && after_lower {
+            spaced.push(' ');
+        }
+        after_lower = c.is_lowercase();
+        spaced.push(c);
+    }
+    let folded = fold(&spaced);
+    folded.trim_end_matches(|c: char| c.is_ascii_digit() || c == ' ').replace(' ', "_")
+}
+
 impl Kind {
-    /// The kind that the name of a trait tells.
+    /// The kind that the name of a trait tells: all of it, or its last words.
     pub fn of_trait(name: &str) -> Option<Self> {
-        KNOWN.iter().find(|(names, _)| names.contains(&name)).map(|&(_, kind)| kind)
+        let name = words(name);
+        let known = |name: &str| {
+            KNOWN
+                .iter()
+                .find(|(names, _)| names.split(' ').any(|known| known == name))
+                .map(|known| known.1)
+        };
+        let ends = name.match_indices('_').map(|(at, _)| &name[at + 1..]);
+        known(&name).or_else(|| ends.filter(|end| !ALONE.contains(end)).find_map(known))
     }
 
     /// The kind that values tell: `values` are some of the field's, `distinct` of all `filled` ones.
     pub fn of_values<'v>(values: impl Iterator<Item = &'v str>, distinct: usize, filled: usize) -> Self {
-        let (mut all, mut dates, mut emails, mut numbers, mut digits, mut words) =
-            (0, 0, 0, 0, 0, 0usize);
+        let (mut all, mut dates, mut emails, mut numbers, mut digits) = (0, 0, 0, 0, 0);
         let mut places = 0;
         for value in values.filter(|value| !super::text::is_void(value)) {
             all += 1;
@@ -100,7 +119,6 @@ impl Kind {
             numbers += usize::from(value.trim().parse::<f64>().is_ok());
             places += usize::from(super::value::location(value).is_some());
             digits += usize::from(value.bytes().filter(u8::is_ascii_digit).count() * 2 > value.len());
-            words += value.split_whitespace().count();
         }
         let most = |count: usize| all > 0 && count * 10 >= all * 9;
         if most(emails) {
@@ -115,15 +133,48 @@ impl Kind {
             Kind::Number
         } else if most(digits) {
             Kind::Id
-        } else if words * 2 > all * 3 {
-            Kind::Text
         } else {
-            Kind::FamilyName
+            Kind::Text
         }
     }
 
     /// Whether people of one household share the value.
     pub fn is_of_household(self) -> bool {
         matches!(self, Kind::FamilyName | Kind::PostalCode | Kind::Text | Kind::Location)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_known_by_whole_words() {
+        for (name, kind) in [
+            ("last_name", Some(Kind::FamilyName)),
+            ("LastName", Some(Kind::FamilyName)),
+            ("customer_last_name", Some(Kind::FamilyName)),
+            ("billingPostalCode", Some(Kind::PostalCode)),
+            ("phone2", Some(Kind::Phone)),
+            ("address_1", Some(Kind::Text)),
+            ("Prénom", Some(Kind::GivenName)),
+            ("name", Some(Kind::FullName)),
+            ("profession", Some(Kind::Text)),
+            ("job_title", Some(Kind::Text)),
+            ("company_name", None),
+            ("username", None),
+            ("email_opt_in", None),
+            ("marital_status", None),
+            ("voltage", None),
+            ("42", None),
+        ] {
+            assert_eq!(Kind::of_trait(name), kind, "{name}");
+        }
+    }
+
+    #[test]
+    fn single_words_are_no_family_names() {
+        let values = ["baker", "teacher", "nurse", "driver"];
+        assert_eq!(Kind::of_values(values.into_iter(), 4, 4), Kind::Text);
     }
 }

@@ -7,9 +7,15 @@ use super::kind::Kind;
 use super::learn::{KINDS_OF_PAIR, STATES, Tables, state};
 use super::pattern::{CELLS, Cell, Cells, MOST_FIELDS, Pattern, cell};
 use super::records::FieldSpec;
+use crate::json::in_words;
 use rustc_hash::FxHashSet;
+use serde::de::Error;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::ops::Deref;
+
+/// The lowest match threshold: pairs that are less probable are at odds, and join no groups.
+pub const LEAST_THRESHOLD: f64 = 0.05;
 
 /// The format of a model that this version writes and reads.
 pub const FORMAT: u32 = 1;
@@ -24,8 +30,7 @@ pub struct Model {
     /// What share of all pairs of records each class is.
     pub prior: Shares,
     pub fields: Vec<FieldModel>,
-    /// Which pairs are compared: those that agree in all keys of one of the rules.
-    pub blocking: Vec<Vec<KeyModel>>,
+    pub blocking: Blocking,
     /// From this probability on two records are linked.
     pub match_threshold: f64,
     /// From this one on a pair is put before somebody.
@@ -77,6 +82,61 @@ pub struct LevelModel {
     pub unrelated: Vec<f64>,
 }
 
+/// Which pairs are compared: those that agree in all keys of one of the rules.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged, try_from = "serde_json::Value")]
+pub enum Blocking {
+    /// Somebody has asked for the rules.
+    Given(Vec<Vec<KeyModel>>),
+    /// Training has chosen them, for when there are too many pairs to compare all.
+    Chosen(Chosen),
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Chosen {
+    pub chosen: Vec<Vec<KeyModel>>,
+}
+
+impl Default for Blocking {
+    fn default() -> Self {
+        Blocking::Chosen(Chosen::default())
+    }
+}
+
+impl TryFrom<serde_json::Value> for Blocking {
+    type Error = serde_json::Error;
+
+    fn try_from(json: serde_json::Value) -> serde_json::Result<Self> {
+        match json {
+            json @ serde_json::Value::Object(_) => serde_json::from_value(json).map(Blocking::Chosen),
+            json => serde_json::from_value(json).map(Blocking::Given),
+        }
+    }
+}
+
+/// The rules.
+impl Deref for Blocking {
+    type Target = [Vec<KeyModel>];
+
+    fn deref(&self) -> &Self::Target {
+        match self {
+            Blocking::Given(rules) | Blocking::Chosen(Chosen { chosen: rules }) => rules,
+        }
+    }
+}
+
+impl Blocking {
+    /// What is wrong with it, if anything is.
+    fn check(&self) -> Result<(), String> {
+        match self {
+            Blocking::Given(rules) => check_rules(rules),
+            Blocking::Chosen(Chosen { chosen }) if chosen.is_empty() => Ok(()),
+            Blocking::Chosen(Chosen { chosen }) => check_rules(chosen),
+        }
+    }
+}
+
 /// A part of a blocking rule: the name of a field, or a field and what is taken of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged, try_from = "serde_json::Value")]
@@ -91,7 +151,12 @@ impl TryFrom<serde_json::Value> for KeyModel {
     fn try_from(json: serde_json::Value) -> serde_json::Result<Self> {
         match json {
             serde_json::Value::String(name) => Ok(KeyModel::Exact(name)),
-            json => serde_json::from_value(json).map(KeyModel::Transformed),
+            json @ serde_json::Value::Object(_) => {
+                serde_json::from_value(json).map(KeyModel::Transformed)
+            }
+            _ => Err(Error::custom(
+                "a key is the name of a field, or an object such as {\"city\": \"soundex\"}",
+            )),
         }
     }
 }
@@ -178,7 +243,7 @@ impl Model {
             link_only,
             prior: Shares { matched, related, unrelated },
             fields: fields.collect(),
-            blocking: Vec::new(),
+            blocking: Blocking::default(),
             match_threshold: 0.5,
             review_threshold: 0.1,
         }
@@ -186,8 +251,8 @@ impl Model {
 
     /// Reads a model; the error says what is wrong with it.
     pub fn parse(json: &str) -> Result<Self, String> {
-        serde_json::from_str::<serde_json::Map<_, _>>(json).map_err(|cause| cause.to_string())?;
-        let model: Model = serde_json::from_str(json).map_err(|cause| cause.to_string())?;
+        serde_json::from_str::<serde_json::Map<_, _>>(json).map_err(|cause| in_words(&cause))?;
+        let model: Model = serde_json::from_str(json).map_err(|cause| in_words(&cause))?;
         model.check()?;
         Ok(model)
     }
@@ -205,9 +270,7 @@ impl Model {
         if ![matched, related, unrelated].into_iter().chain(thresholds).all(probable) {
             return Err("priors and thresholds are between 0 and 1".into());
         }
-        if self.review_threshold > self.match_threshold {
-            return Err("review_threshold is not above match_threshold".into());
-        }
+        check_thresholds(self.match_threshold, self.review_threshold)?;
         for (n, field) in self.fields.iter().enumerate() {
             let name = &field.name;
             if self.field(name) != Some(n) {
@@ -250,7 +313,7 @@ impl Model {
                 return Err(format!("\"{name}\" depends on itself"));
             }
         }
-        check_rules(&self.blocking)?;
+        self.blocking.check()?;
         let mut parts = self.blocking.iter().flatten().flat_map(KeyModel::parts);
         if let Some((unknown, _)) = parts.find(|(name, _)| self.field(name).is_none()) {
             return Err(format!("blocking names \"{unknown}\", which is no field"));
@@ -269,12 +332,29 @@ impl Model {
     }
 }
 
+/// Says what is wrong with thresholds, if anything is.
+pub fn check_thresholds(matched: f64, review: f64) -> Result<(), String> {
+    if matched < LEAST_THRESHOLD {
+        return Err(format!("the match_threshold is at least {LEAST_THRESHOLD}, not {matched}"));
+    }
+    if review > matched {
+        return Err(format!("the review_threshold, {review}, is above the match_threshold, {matched}"));
+    }
+    Ok(())
+}
+
 /// Says what is wrong with rules of blocking, if anything is.
 pub fn check_rules(rules: &[Vec<KeyModel>]) -> Result<(), String> {
-    if rules.iter().any(|rule| rule.is_empty() || rule.iter().any(|key| key.parts().is_empty())) {
+    if rules.is_empty()
+        || rules.iter().any(|rule| rule.is_empty() || rule.iter().any(|key| key.parts().is_empty()))
+    {
         return Err("blocking is a list of rules, each a list of fields".into());
     }
     let keys: FxHashSet<_> = rules.iter().flatten().flat_map(KeyModel::parts).collect();
+    if keys.iter().any(|(_, transform)| matches!(transform, Transform::Prefix(0) | Transform::Suffix(0)))
+    {
+        return Err("a prefix or suffix in blocking has at least 1 character".into());
+    }
     if keys.len() > MOST_KEYS {
         return Err(format!("blocking has {} keys, more than {MOST_KEYS}", keys.len()));
     }

@@ -2,17 +2,29 @@
 
 use super::compare::{Comparison, Measure, Similarity};
 use super::kind::Kind;
-use super::model::{KeyModel, check_rules};
+use super::model::{KeyModel, check_rules, check_thresholds};
+use crate::json::in_words;
+use serde::de::Error;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+
+/// Pairs are linked that are one person's as likely as not. No higher threshold has a greater F1 to be
+/// expected: a pair raises F1 if its probability is above one half of it, and F1 is at most 1 (Lipton,
+/// Elkan, Naryanaswamy, ECML PKDD 2014).
+const MATCH_THRESHOLD: f64 = 0.5;
+
+/// From this probability on a pair is reviewed, unless the match threshold is lower.
+const REVIEW_THRESHOLD: f64 = 0.2;
 
 /// The specification of a model, as JSON; what is left out is chosen from the data.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Options {
     /// Whether records of one source are never compared with each other.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub link_only: bool,
     /// Where random choices begin.
+    #[serde(skip_serializing_if = "is_zero")]
     pub seed: u64,
     /// How fields are compared; null leaves one out.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -43,12 +55,16 @@ pub enum FieldOption {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OwnComparison {
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<Kind>,
     pub similarity: Similarity,
     /// The least similarity of each level between different and equal, the highest first.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub levels: Vec<f64>,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl OwnComparison {
@@ -63,7 +79,8 @@ impl TryFrom<serde_json::Value> for FieldOption {
     fn try_from(json: serde_json::Value) -> serde_json::Result<Self> {
         match json {
             json @ serde_json::Value::String(_) => serde_json::from_value(json).map(FieldOption::Kind),
-            json => serde_json::from_value(json).map(FieldOption::Own),
+            json @ serde_json::Value::Object(_) => serde_json::from_value(json).map(FieldOption::Own),
+            _ => Err(Error::custom("a field has a kind, or an object with a similarity")),
         }
     }
 }
@@ -84,35 +101,57 @@ impl Options {
     /// Reads a specification; the error says what is wrong with it.
     pub fn parse(json: &str) -> Result<Self, String> {
         // A struct would also be read from an array of its fields' values.
-        serde_json::from_str::<serde_json::Map<_, _>>(json).map_err(|cause| cause.to_string())?;
-        let options: Options = serde_json::from_str(json).map_err(|cause| cause.to_string())?;
+        let given: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_str(json).map_err(|cause| in_words(&cause))?;
+        // One by one, so that it is clear which of them is wrong.
+        for (name, value) in &given {
+            let alone = serde_json::json!({ name: value });
+            if let Err(cause) = serde_json::from_value::<Options>(alone) {
+                let cause = in_words(&cause);
+                let unknown = cause.starts_with(&format!("there is no \"{name}\""));
+                return Err(if unknown { cause } else { format!("in \"{name}\", {cause}") });
+            }
+        }
+        let options: Options = serde_json::from_str(json).map_err(|cause| in_words(&cause))?;
         options.check()?;
         Ok(options)
+    }
+
+    /// From which probability on pairs are linked.
+    pub fn match_threshold(&self) -> f64 {
+        self.match_threshold.unwrap_or(MATCH_THRESHOLD)
+    }
+
+    /// From which probability on a pair is put before somebody.
+    pub fn review_threshold(&self) -> f64 {
+        self.review_threshold.unwrap_or(REVIEW_THRESHOLD.min(self.match_threshold()))
     }
 
     fn check(&self) -> Result<(), String> {
         let within = |name: &str, value: Option<f64>| match value {
             Some(value) if !(value > 0.0 && value < 1.0) => {
-                Err(format!("{name} is between 0 and 1, not {value}"))
+                Err(format!("the {name} is between 0 and 1, not {value}"))
             }
             _ => Ok(()),
         };
         within("prior", self.prior)?;
         within("match_threshold", self.match_threshold)?;
         within("review_threshold", self.review_threshold)?;
-        if self
+        check_thresholds(self.match_threshold(), self.review_threshold()).map_err(|wrong| match self
             .match_threshold
-            .zip(self.review_threshold)
-            .is_some_and(|(matched, review)| review > matched)
         {
-            return Err("review_threshold is not above match_threshold".into());
+            Some(_) => wrong,
+            None => format!("{wrong}, as it is unless you give it"),
+        })?;
+        if self.max_pairs == Some(0) {
+            return Err("a max_pairs of 0 finds nothing".into());
         }
-        if let Some(rules) = &self.blocking {
-            if rules.is_empty() {
-                return Err("blocking is a list of rules, each a list of fields".into());
-            }
-            check_rules(rules)?;
+        if self.max_pairs.is_some() && self.blocking.is_some() {
+            return Err(
+                "either blocking gives the rules, or training chooses such as make max_pairs".into()
+            );
         }
+        self.blocking.as_deref().map_or(Ok(()), check_rules)?;
         for (name, field) in &self.fields {
             let Some(FieldOption::Own(own)) = field else { continue };
             if let Err(wrong) = own.measure().check() {
@@ -147,13 +186,19 @@ mod tests {
             assert!(Options::parse(good).is_ok(), "{good}");
         }
         for (bad, says) in [
-            (r#"{"treshold": 0.9}"#, "unknown field `treshold`"),
+            (r#"{"treshold": 0.9}"#, "there is no \"treshold\""),
             (r#"{"match_threshold": 1.5}"#, "match_threshold is between 0 and 1"),
-            (r#"{"match_threshold": 0.5, "review_threshold": 0.9}"#, "not above"),
+            (r#"{"match_threshold": 0.5, "review_threshold": 0.9}"#, "is above the match_threshold"),
+            (r#"{"review_threshold": 0.9}"#, "unless you give it"),
+            (r#"{"match_threshold": 0.04}"#, "at least 0.05"),
+            (r#"{"blocking": [[{"city": {"prefix": 0}}]]}"#, "at least 1 character"),
+            (r#"{"max_pairs": 0}"#, "finds nothing"),
+            (r#"{"max_pairs": 9, "blocking": [["city"]]}"#, "training chooses"),
             (r#"{"fields": {"a": {"similarity": "jaro", "levels": [0.8, 0.9]}}}"#, "the highest first"),
             (r#"{"blocking": []}"#, "list of rules"),
             (r#"{"blocking": [["email", {}]]}"#, "list of rules"),
-            ("[]", "invalid type"),
+            ("[]", "an object is expected"),
+            (r#"{"seed": -1}"#, "in \"seed\", a number is negative"),
         ] {
             let found = Options::parse(bad).unwrap_err();
             assert!(found.contains(says), "{bad}: {found}");

@@ -520,7 +520,7 @@ mod tests {
                 link_only: false,
                 prior: Shares { matched: prior, related: 0.0, unrelated: 1.0 },
                 fields: (0..16).map(|n| field((n % 2 == 1).then(|| "<other>".into()))).collect(),
-                blocking: Vec::new(),
+                blocking: Default::default(),
                 match_threshold: 0.5,
                 review_threshold: 0.1,
             };

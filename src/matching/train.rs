@@ -1,8 +1,9 @@
 //! From records to a model: which pairs to look at, what they teach, which rules find the matches.
 
 use super::blocking::{Key, Keys, Rule, blocks, pairs};
+use super::find;
 use super::learn::{Expected, learn};
-use super::model::{KeyModel, Model, Scorer, probability};
+use super::model::{Blocking, Chosen, KeyModel, Model, Scorer, probability};
 use super::options::Options;
 use super::pattern::{Comparer, MOST_FIELDS};
 use super::records::Records;
@@ -89,19 +90,27 @@ pub fn train(records: &Records, options: &Options, watch: &Watch) -> Result<(Mod
         model.prior = model.prior.with_matched(prior);
     }
     let scored = score(&model, &comparer, &sampled, watch)?;
-    model.match_threshold = options.match_threshold.unwrap_or(THRESHOLD);
+    (model.match_threshold, model.review_threshold) =
+        (options.match_threshold(), options.review_threshold());
     let (expected_precision, expected_recall) = self::expected(&scored, &sampled, model.match_threshold);
-    model.review_threshold = options
-        .review_threshold
-        .unwrap_or(model.match_threshold.min(REVIEWED))
-        .min(model.match_threshold);
     let most = options.max_pairs.map_or(MAX_PAIRS * records.len() as f64, |most| most as f64);
-    let (blocking, recall_of_blocking) = choose(&model, &keys, &pool, &sampled, &scored, most);
-    watch.go_on()?;
-    model.blocking = match &options.blocking {
-        Some(rules) => rules.clone(),
-        None => blocking.iter().map(|report| report.rule.clone()).collect(),
+    let (blocking, recall_of_blocking) = match &options.blocking {
+        Some(rules) => {
+            model.blocking = Blocking::Given(rules.clone());
+            judge(&model, records, &sampled, &scored, watch)?
+        }
+        None => {
+            let (blocking, recall) = choose(&model, &keys, &pool, &sampled, &scored, most);
+            let rules = blocking.iter().map(|report| report.rule.clone()).collect();
+            let bounded = options.max_pairs.is_some_and(|most| records.all_pairs() > most as f64);
+            model.blocking = match bounded {
+                true => Blocking::Given(rules),
+                false => Blocking::Chosen(Chosen { chosen: rules }),
+            };
+            (blocking, recall)
+        }
     };
+    watch.go_on()?;
     let report = Report {
         records: records.len(),
         pairs: records.all_pairs(),
@@ -126,9 +135,6 @@ pub fn train(records: &Records, options: &Options, watch: &Watch) -> Result<(Mod
     Ok((model, report))
 }
 
-/// From this probability on a pair is reviewed, unless the match threshold is lower.
-const REVIEWED: f64 = 0.2;
-
 /// Rules of one key and of two that make few enough pairs, the most selective first.
 fn pool(records: &Records, keys: &Keys, watch: &Watch) -> Result<Vec<Stratum>, Stopped> {
     let count = keys.keys.len();
@@ -137,16 +143,7 @@ fn pool(records: &Records, keys: &Keys, watch: &Watch) -> Result<Vec<Stratum>, S
         let others = (one + 1..count).filter(|&other| keys.keys[other].field != keys.keys[one].field);
         rules.extend(others.map(|other| Rule(1 << one | 1 << other)));
     }
-    let one_of = (records.len() as u64).div_ceil(COUNTED).max(1);
-    watch.begin(Phase::Counting, rules.len() as u64);
-    let counted: Vec<f64> = rules
-        .par_iter()
-        .map(|&rule| {
-            let blocks = blocks(records, keys, rule, one_of, watch)?;
-            watch.advance(1)?;
-            Ok(pairs(&blocks) * one_of as f64)
-        })
-        .collect::<Result<_, Stopped>>()?;
+    let counted = count_pairs(records, keys, &rules, watch)?;
     let mut pool: Vec<Stratum> = rules
         .into_iter()
         .zip(counted)
@@ -158,6 +155,25 @@ fn pool(records: &Records, keys: &Keys, watch: &Watch) -> Result<Vec<Stratum>, S
     let each = most / pool.len().max(1) as f64;
     pool.iter_mut().for_each(|stratum| stratum.one_of = (stratum.pairs / each).ceil().max(1.0) as u64);
     Ok(pool)
+}
+
+/// How many pairs each rule makes, estimated.
+fn count_pairs(
+    records: &Records,
+    keys: &Keys,
+    rules: &[Rule],
+    watch: &Watch,
+) -> Result<Vec<f64>, Stopped> {
+    let one_of = (records.len() as u64).div_ceil(COUNTED).max(1);
+    watch.begin(Phase::Counting, rules.len() as u64);
+    rules
+        .par_iter()
+        .map(|&rule| {
+            let blocks = blocks(records, keys, rule, one_of, watch)?;
+            watch.advance(1)?;
+            Ok(pairs(&blocks) * one_of as f64)
+        })
+        .collect()
 }
 
 /// Pairs to learn from.
@@ -211,11 +227,6 @@ fn score(
         .collect()
 }
 
-/// Pairs are linked that are one person's as likely as not. No higher threshold has a greater F1 to be
-/// expected: a pair raises F1 if its probability is above one half of it, and F1 is at most 1 (Lipton,
-/// Elkan, Naryanaswamy, ECML PKDD 2014).
-const THRESHOLD: f64 = 0.5;
-
 /// The precision and the recall that are expected at a threshold.
 fn expected(scored: &[f64], sampled: &[Sampled], threshold: f64) -> (f64, f64) {
     let (mut all, mut taken, mut right) = (0.0, 0.0, 0.0);
@@ -228,6 +239,36 @@ fn expected(scored: &[f64], sampled: &[Sampled], threshold: f64) -> (f64, f64) {
     }
     let share = |of: f64| if of > 0.0 { right / of } else { 1.0 };
     (share(taken), share(all))
+}
+
+/// What the rules of a model find of the matches of the sample; and the share that all of them find.
+fn judge(
+    model: &Model,
+    records: &Records,
+    sampled: &[Sampled],
+    scored: &[f64],
+    watch: &Watch,
+) -> Result<(Vec<RuleReport>, f64), Stopped> {
+    let (keys, rules) = find::rules(records, model);
+    watch.take(keys.bytes())?;
+    let counted = count_pairs(records, &keys, &rules, watch)?;
+    let mut missing: Vec<(u64, f64)> = sampled
+        .iter()
+        .zip(scored)
+        .filter(|&(_, &p)| p >= model.review_threshold)
+        .map(|(pair, p)| (keys.agree(keys.row(pair.a), keys.row(pair.b)), p * pair.weight))
+        .collect();
+    let sum = |pairs: &[(u64, f64)]| pairs.iter().map(|(_, weight)| weight).sum::<f64>();
+    let all = sum(&missing);
+    let share = |of: f64| if all > 0.0 { of / all } else { 0.0 };
+    let reports = rules.iter().zip(counted).zip(model.blocking.iter()).map(|((rule, pairs), keys)| {
+        let before = sum(&missing);
+        missing.retain(|(agree, _)| !rule.holds(*agree));
+        RuleReport { rule: keys.clone(), pairs, adds: share(before - sum(&missing)) }
+    });
+    let reports: Vec<RuleReport> = reports.collect();
+    let recall = if all > 0.0 { 1.0 - share(sum(&missing)) } else { 1.0 };
+    Ok((reports, recall))
 }
 
 /// Rules that find nearly all matches of the sample with few pairs; and the share they find.

@@ -27,6 +27,7 @@ pub fn canonical(kind: Kind, raw: &str, day_first: bool) -> Option<String> {
             words.dedup();
             words.join(" ")
         }
+        Kind::Date if Ymd::read(raw, day_first).is_some_and(Ymd::is_placeholder) => return None,
         Kind::Date => match Ymd::parse(raw, day_first) {
             Some(date) => date.digits(),
             None => digits(raw).filter(|digits| digits.len() >= 4 && !is_filler(digits))?,
@@ -124,6 +125,11 @@ impl Ymd {
     /// Reads 2000-12-31, 20001231, 31/12/2000 or 31.12.2000, and 12/31/2000 unless `day_first`; what
     /// stands behind a blank or a T is left out.
     pub fn parse(text: &str, day_first: bool) -> Option<Self> {
+        Self::read(text, day_first).filter(|date| (1000..3000).contains(&date.year))
+    }
+
+    /// The same, of any year.
+    fn read(text: &str, day_first: bool) -> Option<Self> {
         let text = text.trim();
         let text = text.split([' ', 'T']).next().unwrap_or_default();
         let parts: Vec<&str> = text.split(['-', '/', '.']).collect();
@@ -131,11 +137,7 @@ impl Ymd {
             |part: &str| part.bytes().all(|b| b.is_ascii_digit()).then(|| part.parse().ok()).flatten();
         let date = |year: &str, month: &str, day: &str| {
             let (year, month, day) = (number(year)?, number(month)?, number(day)?);
-            ((1000..3000).contains(&year) && day < 100 && month < 100).then_some(Ymd {
-                year,
-                month,
-                day,
-            })
+            (day < 100 && month < 100).then_some(Ymd { year, month, day })
         };
         match parts[..] {
             [whole] if whole.len() == 8 && whole.is_ascii() => {
@@ -151,6 +153,22 @@ impl Ymd {
             }
             _ => None,
         }
+    }
+
+    /// Whether it only fills its field: what programs write for no date, or one digit all over.
+    fn is_placeholder(self) -> bool {
+        const PLACEHOLDERS: [(u32, u32, u32); 9] = [
+            (1, 1, 1),
+            (1753, 1, 1),
+            (1800, 1, 1),
+            (1899, 12, 30),
+            (1899, 12, 31),
+            (1900, 1, 1),
+            (2999, 12, 31),
+            (9999, 1, 1),
+            (9999, 12, 31),
+        ];
+        PLACEHOLDERS.contains(&(self.year, self.month, self.day)) || is_filler(&self.digits())
     }
 
     pub fn digits(self) -> String {
@@ -172,4 +190,31 @@ pub fn day_first<'v>(values: impl Iterator<Item = &'v str>) -> bool {
         dots += usize::from(value.contains('.'));
     }
     first > second || (first == second && dots > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_that_only_fill_a_field_are_none() {
+        for void in [
+            "1111-11-11",
+            "0001-01-01",
+            "00010101",
+            "9999-12-31",
+            "31.12.9999",
+            "1900-01-01 00:00:00",
+            "1/1/1900",
+            "0000-00-00",
+            "12345678",
+        ] {
+            assert_eq!(canonical(Kind::Date, void, true), None, "{void}");
+        }
+        for (date, digits) in
+            [("1900-01-02", "19000102"), ("1970-01-01", "19700101"), ("3.4.1985", "19850403")]
+        {
+            assert_eq!(canonical(Kind::Date, date, true).as_deref(), Some(digits), "{date}");
+        }
+    }
 }

@@ -49,6 +49,7 @@ pub fn sqlstate(error: &Error) -> PgSqlErrorCode {
         Error::Reviewed { .. } | Error::CannotUndo { .. } | Error::BuiltOn { .. } => {
             ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE
         }
+        Error::ModelName { .. } => ERRCODE_INVALID_NAME,
         Error::Store(_) => ERRCODE_DATA_CORRUPTED,
         Error::RecordType { .. }
         | Error::Mapping { .. }

@@ -1,6 +1,7 @@
 //! Arguments of type jsonb.
 
 use crate::error::Error;
+use crate::json::in_words;
 use pgrx::{AnyElement, direct_function_call, pg_sys};
 use std::ffi::CStr;
 
@@ -20,7 +21,7 @@ pub fn object(
 ) -> Result<serde_json::Map<String, serde_json::Value>, Error> {
     serde_json::from_str(&text(argument)).map_err(|cause| Error::Shape {
         argument: name,
-        cause: cause.to_string(),
+        cause: in_words(&cause),
         example,
     })
 }

@@ -94,7 +94,7 @@ impl Run<'_> {
             sources: loaded.names.sources.clone(),
             slots: self.specs.iter().map(|spec| spec.slots).collect(),
             marks: self.plans.iter().all(|plan| plan.knows_new_rows()).then_some(marks),
-            compares_all: compares_all(&loaded.records),
+            compares_all: compares_all(&self.model.model, &loaded.records),
             full: records,
             arrived: 0,
             next: records,

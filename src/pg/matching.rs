@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::graph::rules::Rules;
 use crate::matching::evaluate::{self, Truth};
 use crate::matching::explain::{self, Explanation};
-use crate::matching::model::{FieldModel, Model, log_odds};
+use crate::matching::model::{Blocking, FieldModel, Model, log_odds};
 use crate::matching::options::Options;
 use crate::matching::pattern::Comparer;
 use crate::matching::people::Found;
@@ -21,6 +21,7 @@ use serde_json::{Map, Value as Json};
 /// Learns a model of this name from sources (`None`: all that have a key); returns the report.
 pub fn train(name: &str, sources: Option<Vec<pg_sys::Oid>>, options: &str) -> Result<Json, Error> {
     transaction::refuse_if_read_only();
+    model::check_name(name)?;
     let options = Options::parse(options).map_err(|cause| Error::Options { cause })?;
     let configuration = configuration::current()?;
     progress::begin(progress::Work::Train);
@@ -34,6 +35,9 @@ pub fn train(name: &str, sources: Option<Vec<pg_sys::Oid>>, options: &str) -> Re
     let (found, report) = parallel::run(loaded.bytes(), &mut || (), move |watch| {
         train::train(&loaded.records, &asked, watch)
     })?;
+    if matches!(&found.blocking, Blocking::Given(rules) if rules.is_empty()) {
+        return Err(Error::Options { cause: "no rule makes as few pairs as max_pairs allows".into() });
+    }
     let report = serde_json::to_value(&report).unwrap_or_default();
     model::store(name, sources.as_deref(), &options, &found, &report);
     progress::end();

@@ -87,6 +87,18 @@ fn unknown(name: &str) -> Error {
     Error::UnknownModel { name: name.to_owned(), known }
 }
 
+/// Characters of the longest name, which an index can hold.
+const LONGEST_NAME: usize = 200;
+
+/// Refuses a name that no model can have.
+pub fn check_name(name: &str) -> Result<(), Error> {
+    let length = if name.trim().is_empty() { 0 } else { name.chars().count() };
+    match length {
+        1..=LONGEST_NAME => Ok(()),
+        _ => Err(Error::ModelName { length, most: LONGEST_NAME }),
+    }
+}
+
 /// Stores what was learned as the next version of the model of this name.
 pub fn store(
     name: &str,

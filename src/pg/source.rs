@@ -7,6 +7,7 @@ use crate::error::{Error, shown};
 use crate::graph::Day;
 use crate::graph::rules::{Role, Rules};
 use crate::identifier::Region;
+use crate::json::in_words;
 use crate::source::mapping::{Field, Mapping};
 use crate::source::row::{RowReader, Time};
 use crate::source::seen_at;
@@ -141,7 +142,7 @@ pub fn add(oid: pg_sys::Oid, mapping: &str, mode: &str) -> Result<(), Error> {
         return Err(Error::Attached { relation: relation.name });
     }
     let mode = mode_for(mode, &relation)?;
-    let parsed = Mapping::parse(mapping).map_err(|cause| Error::Mapping { cause: cause.to_string() })?;
+    let parsed = Mapping::parse(mapping).map_err(|cause| Error::Mapping { cause: in_words(&cause) })?;
     check(&parsed, &configuration.rules, &relation, &columns(oid))?;
     spi::run(
         "INSERT INTO identity_resolve.source (source, name, mapping, mode, read_with)

@@ -6,7 +6,7 @@ use crate::matching::evaluate::groups;
 use crate::matching::find::{Edge, MOST_IN_BLOCK};
 use crate::matching::frequency::Frequencies;
 use crate::matching::kind::Kind;
-use crate::matching::model::{FORMAT, FieldModel, KeyModel, LevelModel, Model, Shares};
+use crate::matching::model::{Blocking, FORMAT, FieldModel, KeyModel, LevelModel, Model, Shares};
 use crate::matching::nickname::Nicknames;
 use crate::matching::records::Records;
 use crate::matching::sample::Random;
@@ -65,7 +65,7 @@ fn weighing(fields: &[(&str, f64, f64)]) -> Model {
         link_only: false,
         prior: Shares { matched: 0.5, related: 0.0, unrelated: 0.5 },
         fields: fields.iter().map(field).collect(),
-        blocking: Vec::new(),
+        blocking: Default::default(),
         match_threshold: 0.5,
         review_threshold: 0.1,
     }
@@ -145,7 +145,7 @@ fn all_of_a_small_group_are_heard() {
 fn a_block_too_large_hides_nothing_from_other_rules() {
     let mut model = weighing(&[("country", 0.1, 0.0), ("person", 8.0, -8.0)]);
     let rule = |name: &str| vec![KeyModel::Exact(name.into())];
-    model.blocking = vec![rule("country"), rule("person")];
+    model.blocking = Blocking::Given(vec![rule("country"), rule("person")]);
     let people: Vec<String> = (0..=MOST_IN_BLOCK).map(|person| person.to_string()).collect();
     let mut rows: Vec<[&str; 2]> = people.iter().map(|person| ["x", person]).collect();
     rows.push(rows[7]);

@@ -416,6 +416,24 @@ CALL match('strict');
 SELECT min(probability) >= 0.99 AS certain FROM links WHERE a LIKE 'record:public.fake\_1000/%' AND kind = 'matched';
 SELECT min(probability) >= 0.9 AS nearly FROM reviews WHERE a LIKE 'record:public.fake\_1000/%' AND state = 'open';
 
+-- Rules that are given are obeyed, however few the records are. The report says what they are good for.
+CREATE TEMP TABLE ruled AS SELECT train('rules', '{fake_1000}', '{
+    "blocking": [["email"], [{"birth_date": "year"}, {"last_name": {"prefix": 3}}]]
+}') AS report;
+CALL match('rules');
+SELECT rule -> 'rule' AS rule, rule -> 'pairs' AS pairs, (rule ->> 'adds')::float8 > 0.1 AS finds_some,
+       m.match_report #> ARRAY['blocking', (n - 1)::text, 'pairs'] AS compared_that_none_before_has
+FROM model AS m, ruled, jsonb_array_elements(ruled.report -> 'blocking') WITH ORDINALITY AS r (rule, n)
+WHERE m.name = 'rules' ORDER BY n;
+SELECT count(*) AS pairs FROM fake_1000 AS x JOIN fake_1000 AS y USING (email) WHERE x.unique_id < y.unique_id;
+
+-- Of rules that training chooses, max_pairs says how many pairs they may make.
+SELECT sum((rule ->> 'pairs')::float8) <= 2000 AS few
+FROM train('few', '{fake_1000}', '{"max_pairs": 2000}') AS report, jsonb_array_elements(report -> 'blocking') AS rule;
+CALL match('few');
+SELECT (match_report ->> 'pairs_compared')::int BETWEEN 1 AND 2000 AS few FROM model WHERE name = 'few';
+DELETE FROM model WHERE name IN ('rules', 'few');
+
 -- Parameters may be changed by hand, too. Here only records with the same social security number are compared.
 UPDATE model SET parameters = parameters || '{"blocking": [["national_id"]]}' WHERE name = 'default';
 CALL match();
@@ -461,24 +479,45 @@ CREATE TEMP TABLE before AS SELECT a, b, kind, held_reason FROM links;
 \pset format unaligned
 \set ECHO all
 
--- 1. A model that is not there.
+-- 1. A model that is not there, or cannot be called so.
 SELECT attempt($$CALL match('nobody')$$);
 SELECT attempt($$SELECT score('{"first_name": "Ann"}', '{"first_name": "Ann"}', 'nobody')$$);
 SELECT attempt($$SELECT evaluate('fake_person', 'nobody')$$);
 SELECT attempt($$SELECT model_svg('nobody')$$);
--- 2. An option that does not exist.
+SELECT attempt($$SELECT train('')$$);
+SELECT attempt($$SELECT train(repeat('x', 3000), options => '{}')$$);
+-- 2. An option that does not exist, or is of another kind.
 SELECT attempt($$SELECT train(options => '{"treshold": 0.9}')$$);
 SELECT attempt($$SELECT train(options => '{"fields": {"first_name": {"similarity": "soundex"}}}')$$);
+SELECT attempt($$SELECT train(options => '{"fields": {"first_name": "christian_name"}}')$$);
+SELECT attempt($$SELECT train(options => '{"fields": {"first_name": ["text"]}}')$$);
+SELECT attempt($$SELECT train(options => '{"fields": "first_name"}')$$);
+SELECT attempt($$SELECT train(options => '{"link_only": "yes"}')$$);
+SELECT attempt($$SELECT train(options => '{"match_threshold": "high"}')$$);
+SELECT attempt($$SELECT train(options => '{"seed": -1}')$$);
+SELECT attempt($$SELECT train(options => '{"blocking": ["email"]}')$$);
+SELECT attempt($$SELECT train(options => '{"blocking": [[1]]}')$$);
+SELECT attempt($$SELECT train(options => '{"blocking": [[{"email": {"prefix": "x"}}]]}')$$);
+SELECT attempt($$SELECT train(options => '{"blocking": [[{"email": "prefix"}]]}')$$);
+SELECT attempt($$SELECT train(options => '{"blocking": [[{"birth_date": {"year": 1985}}]]}')$$);
+SELECT attempt($$SELECT train(options => '["link_only"]')$$);
 -- 3. A threshold or a prior that is no probability,
 SELECT attempt($$SELECT train(options => '{"match_threshold": 1.5}')$$);
 SELECT attempt($$SELECT train(options => '{"prior": 0}')$$);
--- 4. and thresholds in the wrong order.
+-- 4. and thresholds in the wrong order, or so low that what is linked joins nobody.
 SELECT attempt($$SELECT train(options => '{"match_threshold": 0.5, "review_threshold": 0.9}')$$);
+SELECT attempt($$SELECT train(options => '{"review_threshold": 0.9}')$$);
+SELECT attempt($$SELECT train(options => '{"match_threshold": 0.04, "review_threshold": 0.01}')$$);
 -- 5. Levels in the wrong order.
 SELECT attempt($$SELECT train(options => '{"fields": {"first_name": {"similarity": "jaro", "levels": [0.8, 0.9]}}}')$$);
--- 6. Rules that name no field.
+-- 6. Rules that name no field, or nothing of it; no pairs; more rules than are given.
 SELECT attempt($$SELECT train(options => '{"blocking": []}')$$);
 SELECT attempt($$SELECT train(options => '{"blocking": [[]]}')$$);
+SELECT attempt($$SELECT train(options => '{"blocking": [["email", {"last_name": {"prefix": 0}}]]}')$$);
+SELECT attempt($$SELECT train(options => '{"blocking": [[{"phone": {"suffix": 0}}]]}')$$);
+SELECT attempt($$SELECT train(options => '{"max_pairs": 0}')$$);
+SELECT attempt($$SELECT train(options => '{"max_pairs": 1000, "blocking": [["email"]]}')$$);
+SELECT attempt($$SELECT train(sources => '{fake_1000}', options => '{"max_pairs": 1}')$$);
 -- 7. A field that is no trait.
 SELECT attempt($$SELECT train(sources => '{febrl.dataset3}', options => '{"blocking": [["surname"]]}')$$);
 SELECT attempt($$SELECT train(sources => '{febrl.dataset3}', options => '{"fields": {"surname": "family_name"}}')$$);
