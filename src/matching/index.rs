@@ -304,24 +304,39 @@ impl Stored {
             .ok_or(Damaged::at(place as usize))
     }
 
-    /// Calls `each` with every block of a list and each of its records.
-    pub fn each_posting(&self, list: usize, mut each: impl FnMut(u64, u32)) -> Result<(), Damaged> {
-        self.each_posting_of(list, 0, &mut each)?;
-        self.each_posting_of(list, 1, &mut each)
-    }
-
-    /// The same of what came since the last full run.
-    pub fn each_new_posting(&self, list: usize, mut each: impl FnMut(u64, u32)) -> Result<(), Damaged> {
-        self.each_posting_of(list, 1, &mut each)
-    }
-
-    fn each_posting_of(
+    /// Calls `each` with the place in `wanted`, blocks in ascending order, and records of that block,
+    /// maybe twice: with those of the last full run, and with those that came since.
+    pub fn each_wanted(
         &self,
         list: usize,
-        generation: usize,
-        each: &mut impl FnMut(u64, u32),
+        wanted: &[u64],
+        mut each: impl FnMut(usize, &[u32]),
     ) -> Result<(), Damaged> {
-        for (first, content) in self.lists.get(list).map_or(&[][..], |list| &list[generation]) {
+        for pages in self.lists.get(list).into_iter().flatten() {
+            let mut next = 0;
+            for (n, (first, content)) in pages.iter().enumerate() {
+                let end = pages.get(n + 1).map_or(u64::MAX, |(first, _)| *first as u64);
+                next += wanted[next..].partition_point(|&block| block < *first as u64);
+                if wanted.get(next).is_none_or(|&block| block >= end) {
+                    continue;
+                }
+                each_block(*first, content, |block, records| {
+                    while wanted.get(next).is_some_and(|&wanted| wanted < block) {
+                        next += 1;
+                    }
+                    if wanted.get(next) == Some(&block) {
+                        each(next, records);
+                    }
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Calls `each` with every block of a list, and each of its records, that came since the last full
+    /// run.
+    pub fn each_new(&self, list: usize, mut each: impl FnMut(u64, u32)) -> Result<(), Damaged> {
+        for (first, content) in self.lists.get(list).map_or(&[][..], |list| &list[1]) {
             each_block(*first, content, |block, records| {
                 records.iter().for_each(|&record| each(block, record));
             })?;

@@ -114,12 +114,11 @@ pub fn refresh(
     let first = stored.next();
     let (edges, fresh, pairs_compared) = refresh.find(first)?;
     let mut found = refresh.pairs_left()?;
-    let kept_pairs = found.len();
     found.extend(edges.into_iter().map(|edge| KeptPair { edge, joined: false }));
     watch.take(size_of_val(&found[..]))?;
     let mut refreshed =
         Refreshed { pairs_compared, next: first + fresh.len() as u32, ..Refreshed::default() };
-    refresh.decide(&fresh, first, &mut found, kept_pairs, &mut refreshed)?;
+    refresh.decide(&fresh, first, &mut found, &mut refreshed)?;
     refreshed.joined = found.iter().filter(|found| found.joined).count();
     found.par_sort_unstable_by_key(|found| (found.edge.a, found.edge.b));
     refresh.write(&fresh, first, &found, &mut refreshed)?;
@@ -150,34 +149,37 @@ impl Old<'_> {
         present: Option<&FxHashSet<u64>>,
     ) -> Result<(Vec<u32>, FxHashSet<(u16, &'a str)>), Halt> {
         let hash = |side: u16, key: &str| name_hash(&means.sources[usize::from(side)], key);
-        let mut by_name: FxHashMap<u64, Vec<&'a Arrived>> = FxHashMap::default();
-        let mut names: FxHashSet<(u16, &str)> = FxHashSet::default();
-        for record in arrived {
-            if !names.insert((record.side, &record.key)) {
-                return Err(Halt::Stale);
-            }
-            by_name.entry(block_number(hash(record.side, &record.key))).or_default().push(record);
+        let mut names: Vec<(u64, &'a Arrived)> =
+            arrived.iter().map(|a| (block_number(hash(a.side, &a.key)), a)).collect();
+        names.sort_unstable_by(|(x, a), (y, b)| (x, a.side, &a.key).cmp(&(y, b.side, &b.key)));
+        let same = |a: &Arrived, b: &Arrived| a.side == b.side && a.key == b.key;
+        if names.windows(2).any(|pair| same(pair[0].1, pair[1].1)) {
+            return Err(Halt::Stale);
         }
+        let mut wanted: Vec<u64> = names.iter().map(|(name, _)| *name).collect();
+        wanted.dedup();
+        let mut candidates = Vec::new();
+        self.stored.each_wanted(self.stored.names(), &wanted, |n, numbers| {
+            let there = numbers.iter().copied().filter(|&number| self.is_there(number));
+            candidates.extend(there.map(|number| (wanted[n], number)));
+        })?;
         let mut gone = Vec::new();
         let mut known: FxHashSet<(u16, &str)> = FxHashSet::default();
-        let mut result = Ok(());
-        self.stored.each_posting(self.stored.names(), |block, number| {
-            let Some(arrived) = by_name.get(&block).filter(|_| self.is_there(number)) else { return };
-            match self.record(number) {
-                Err(damaged) => result = Err(Halt::from(damaged)),
-                Ok(kept) => {
-                    let same = arrived.iter().find(|a| a.side == kept.side && a.key == kept.key);
-                    if let Some(same) = same {
-                        gone.push(number);
-                        if !known.insert((same.side, &same.key)) {
-                            // Two rows of one key are one record: the other one must be read, too.
-                            result = Err(Halt::Stale);
-                        }
-                    }
+        for (name, number) in candidates {
+            let kept = self.record(number)?;
+            let of_name = names.partition_point(|(other, _)| *other < name);
+            let found = names[of_name..]
+                .iter()
+                .take_while(|(other, _)| *other == name)
+                .find(|(_, a)| a.side == kept.side && a.key == kept.key);
+            if let Some((_, found)) = found {
+                gone.push(number);
+                if !known.insert((found.side, &found.key)) {
+                    // Two rows of one key are one record: the other one must be read, too.
+                    return Err(Halt::Stale);
                 }
             }
-        })?;
-        result?;
+        }
         if let Some(present) = present {
             for number in (0..self.places.len() as u32).filter(|&number| self.is_there(number)) {
                 let kept = self.record(number)?;
@@ -219,7 +221,7 @@ impl Refresh<'_> {
     /// The probable pairs that what is new is in, as numbers of records, of which the new ones begin
     /// with `first`; the new records; and how many pairs were compared.
     fn find(&self, first: u32) -> Result<(Vec<Edge>, Records, u64), Halt> {
-        let Refresh { means, old, arrived, watch, .. } = self;
+        let Refresh { means, arrived, watch, .. } = self;
         watch.begin(Phase::Reading, 0);
         let mut fresh = self.empty();
         for Arrived { side, values, .. } in *arrived {
@@ -235,7 +237,6 @@ impl Refresh<'_> {
             self.push(&mut touched, number)?;
         }
         let mut pairs = self.candidates(&touched, count)?;
-        watch.take(size_of_val(&pairs[..]))?;
         pairs.par_sort_unstable();
         pairs.dedup();
         let mut partners: Vec<u32> = pairs.iter().filter_map(|&(_, partner)| partner.old()).collect();
@@ -277,7 +278,6 @@ impl Refresh<'_> {
                 Ok(edges)
             })
             .collect::<Result<_, Stopped>>()?;
-        debug_assert!(old.stored.next() == first);
         Ok((parts.concat(), fresh, pairs.len() as u64))
     }
 
@@ -285,43 +285,54 @@ impl Refresh<'_> {
     /// records, and after it what is gone.
     fn candidates(&self, touched: &Records, count: u32) -> Result<Vec<(u32, Partner)>, Halt> {
         let (keys, rules) = rules(touched, self.means.model);
+        let lists: Vec<Vec<(u32, Partner)>> = rules
+            .par_iter()
+            .enumerate()
+            .map(|(list, &rule)| {
+                let mut own: Vec<(u64, u32)> = blocks(touched, &keys, rule, 1, self.watch)?;
+                own.iter_mut().for_each(|(block, _)| *block = block_number(*block));
+                own.sort_unstable();
+                own.dedup();
+                self.candidates_of(list, &own, count)
+            })
+            .collect::<Result<_, Halt>>()?;
+        Ok(lists.concat())
+    }
+
+    /// The same for one rule; `own`: the blocks of `touched`.
+    fn candidates_of(
+        &self,
+        list: usize,
+        own: &[(u64, u32)],
+        count: u32,
+    ) -> Result<Vec<(u32, Partner)>, Halt> {
+        let own: Vec<&[(u64, u32)]> = own.chunk_by(|x, y| x.0 == y.0).collect();
+        let wanted: Vec<u64> = own.iter().map(|block| block[0].0).collect();
+        let mut before: Vec<Vec<u32>> = vec![Vec::new(); own.len()];
+        self.old.stored.each_wanted(list, &wanted, |n, numbers| {
+            before[n].extend(numbers.iter().copied().filter(|&number| self.old.is_there(number)));
+        })?;
         let mut pairs = Vec::new();
-        for (list, &rule) in rules.iter().enumerate() {
-            let mut own: Vec<(u64, u32)> = blocks(touched, &keys, rule, 1, self.watch)?;
-            own.iter_mut().for_each(|(block, _)| *block = block_number(*block));
-            own.sort_unstable();
-            own.dedup();
-            // Of each block: its records before, those that were there and still are; what is new.
-            let mut members: Vec<(u64, Vec<u32>, &[(u64, u32)])> =
-                own.chunk_by(|x, y| x.0 == y.0).map(|block| (block[0].0, Vec::new(), block)).collect();
-            let mut place = FxHashMap::default();
-            place.extend(members.iter().enumerate().map(|(n, (block, ..))| (*block, n)));
-            self.old.stored.each_posting(list, |block, number| {
-                if let Some(&n) = place.get(&block)
-                    && self.old.is_there(number)
-                {
-                    members[n].1.push(number);
-                }
-            })?;
-            for (_, mut old, own) in members {
-                self.watch.go_on()?;
-                old.sort_unstable();
-                old.dedup();
-                let before = old.len();
-                old.retain(|&number| !self.is_gone(number));
-                let new: Vec<u32> =
-                    own.iter().map(|&(_, record)| record).filter(|&record| record < count).collect();
-                let after = old.len() + new.len();
-                match (before > MOST_IN_BLOCK, after > MOST_IN_BLOCK) {
-                    (false, false) => {}
-                    (true, true) => continue,
-                    _ => return Err(Halt::Stale),
-                }
-                for (n, &record) in new.iter().enumerate() {
-                    pairs.extend(old.iter().map(|&number| (record, Partner::Old(number))));
-                    pairs.extend(new[n + 1..].iter().map(|&other| (record, Partner::New(other))));
-                }
+        for (own, mut old) in own.into_iter().zip(before) {
+            self.watch.go_on()?;
+            old.sort_unstable();
+            old.dedup();
+            let before = old.len();
+            old.retain(|&number| !self.is_gone(number));
+            let new: Vec<u32> =
+                own.iter().map(|&(_, record)| record).filter(|&record| record < count).collect();
+            let after = old.len() + new.len();
+            match (before > MOST_IN_BLOCK, after > MOST_IN_BLOCK) {
+                (false, false) => {}
+                (true, true) => continue,
+                _ => return Err(Halt::Stale),
             }
+            let taken = pairs.len();
+            for (n, &record) in new.iter().enumerate() {
+                pairs.extend(old.iter().map(|&number| (record, Partner::Old(number))));
+                pairs.extend(new[n + 1..].iter().map(|&other| (record, Partner::New(other))));
+            }
+            self.watch.take(size_of_val(&pairs[taken..]))?;
         }
         Ok(pairs)
     }
@@ -335,14 +346,12 @@ impl Refresh<'_> {
         Ok(found)
     }
 
-    /// Decides anew about the groups that have changed. `found`: pairs, of which those from `kept` on
-    /// are new; says of each whether it joins.
+    /// Decides anew about the groups that have changed: says of each pair of `found` whether it joins.
     fn decide(
         &self,
         fresh: &Records,
         first: u32,
         found: &mut [KeptPair],
-        kept: usize,
         refreshed: &mut Refreshed,
     ) -> Result<(), Halt> {
         let Refresh { means, watch, .. } = self;
@@ -386,7 +395,6 @@ impl Refresh<'_> {
                 refreshed.links.push((self.name(first, a)?, self.name(first, b)?, probability));
             }
         }
-        debug_assert!(found[kept..].iter().all(|f| f.edge.b >= first));
         let joins = found.iter().filter(|f| f.joined).map(|f| &f.edge);
         let group = groups(size, joins);
         let is_member = |number: u32| members.binary_search(&number).is_ok();
@@ -486,7 +494,7 @@ impl Refresh<'_> {
                 *block = block_number(*block);
                 *record += first;
             }
-            stored.each_new_posting(list, |block, number| {
+            stored.each_new(list, |block, number| {
                 if !self.is_gone(number) {
                     postings.push((block, number));
                 }

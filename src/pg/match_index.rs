@@ -29,6 +29,8 @@ pub struct State {
     pub full: u32,
     pub arrived: u32,
     pub next: u32,
+    /// Pairs that are linked.
+    pub links: usize,
 }
 
 /// What a source was when it was read.

@@ -103,6 +103,7 @@ impl Run<'_> {
             full: records,
             arrived: 0,
             next: records,
+            links: 0,
         };
         let index = match_index::begin(self.name);
         let (sender, pages) = channel();
@@ -112,7 +113,7 @@ impl Run<'_> {
             parallel::run(loaded.bytes(), &mut write, move |watch| {
                 outcome(&loaded, &model, &record_type, &sender, watch)
             })?;
-        match_index::finish(index, &state);
+        match_index::finish(index, &State { links: matches.pairs.len(), ..state });
         backfill::replace_matches(&matches, &self.reason(), self.procedure)?;
         report["reviews"] = review::replace(&matches.scope, &reviews).into();
         Ok(report)
@@ -129,6 +130,13 @@ impl Run<'_> {
             return Ok(None);
         };
         let mut read = transaction::with_snapshot(|| self.read(state, marks, false))?;
+        let is_same = |read: &Read| {
+            let rows = |marks: &[Mark]| marks.iter().map(|mark| mark.rows).collect::<Vec<_>>();
+            read.news.arrived.is_empty() && rows(&read.marks) == rows(marks)
+        };
+        if read.as_ref().is_some_and(is_same) {
+            return Ok(Some(report_of_new(state, &Refreshed::default(), 0)));
+        }
         let stored = Arc::new(transaction::with_snapshot(|| index.load()));
         loop {
             let Some(Read { news, marks: after }) = read else { return Ok(None) };
@@ -161,9 +169,12 @@ impl Run<'_> {
                         marks: Some(after),
                         arrived: state.arrived + arrived,
                         next: refreshed.next,
+                        links: refreshed.joined,
                         ..state.clone()
                     };
-                    return self.apply(&index, state, refreshed, arrived).map(Some);
+                    let mut report = report_of_new(&state, &refreshed, arrived);
+                    report["reviews"] = self.apply(&index, state, refreshed)?.into();
+                    return Ok(Some(report));
                 }
                 Err(Halt::Gone) => {
                     read = transaction::with_snapshot(|| self.read(state, marks, true))?;
@@ -218,15 +229,9 @@ impl Run<'_> {
         Ok(Some(Read { news: News { arrived, present }, marks: after }))
     }
 
-    /// Writes down what a refresh has found.
-    fn apply(
-        &self,
-        index: &Index,
-        state: State,
-        refreshed: Refreshed,
-        arrived: u32,
-    ) -> Result<Json, Error> {
-        let Refreshed { links, reviews, scope, pages, pairs_compared, joined, .. } = refreshed;
+    /// Writes down what a refresh has found; returns how many reviews there are of it.
+    fn apply(&self, index: &Index, state: State, refreshed: Refreshed) -> Result<usize, Error> {
+        let Refreshed { links, reviews, scope, pages, .. } = refreshed;
         let name = |(side, key): &Name| {
             format!("{}:{}{key}", self.record_type, state.sources[usize::from(*side)])
         };
@@ -255,14 +260,18 @@ impl Run<'_> {
             reviews.iter().map(|(a, b, probability)| (name(a), name(b), *probability)).collect();
         let found = review::replace_of(&scope, &reviews);
         index.refresh(pages, &state);
-        Ok(json!({
-            "records": state.marks.iter().flatten().map(|mark| mark.rows.count).sum::<i64>(),
-            "records_compared": arrived,
-            "pairs_compared": pairs_compared,
-            "links": joined,
-            "reviews": found,
-        }))
+        Ok(found)
     }
+}
+
+fn report_of_new(state: &State, refreshed: &Refreshed, arrived: u32) -> Json {
+    json!({
+        "records": state.marks.iter().flatten().map(|mark| mark.rows.count).sum::<i64>(),
+        "records_compared": arrived,
+        "pairs_compared": refreshed.pairs_compared,
+        "links": state.links,
+        "reviews": 0,
+    })
 }
 
 /// What was read of rows that may be new.
