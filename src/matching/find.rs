@@ -33,7 +33,12 @@ pub const MOST_IN_BLOCK: usize = 5_000;
 
 /// Whether all pairs are compared: there are few enough, and nobody has said which.
 pub fn compares_all(model: &Model, records: &Records) -> bool {
-    matches!(model.blocking, Blocking::Chosen(_)) && records.all_pairs() <= ALL_PAIRS
+    is_few(model, records.all_pairs())
+}
+
+/// Whether so many pairs are all compared.
+pub fn is_few(model: &Model, pairs: f64) -> bool {
+    matches!(model.blocking, Blocking::Chosen(_)) && pairs <= ALL_PAIRS
 }
 
 /// The pairs at least as probable as `least`, in the order of their records; and what each rule did.

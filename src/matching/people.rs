@@ -1,7 +1,9 @@
 //! The pairs of all records that are probably one person's, and the people they make.
 
 use super::cluster::cluster;
+use super::evaluate::groups;
 use super::find::{Edge, RuleCount, find};
+use super::index::{self, KeptPair, Page, Part, block_number};
 use super::model::{Model, Scorer, log_odds};
 use super::pattern::Comparer;
 use super::records::Records;
@@ -50,4 +52,51 @@ impl Found {
     pub fn joined<'f>(&'f self, joined: &'f [bool]) -> impl Iterator<Item = &'f Edge> {
         self.edges.iter().zip(joined).filter(|(_, joined)| **joined).map(|(edge, _)| edge)
     }
+}
+
+/// What comes of comparing all records.
+pub struct People {
+    /// Probable pairs, and which of them join.
+    pub pairs: Vec<KeptPair>,
+    /// For each record a number that its group shares.
+    pub groups: Vec<u32>,
+    pub counts: Vec<RuleCount>,
+}
+
+impl People {
+    /// The pairs that do not join, of records that nothing else joins.
+    pub fn doubtful(&self) -> impl Iterator<Item = &Edge> {
+        let apart = |edge: &Edge| self.groups[edge.a as usize] != self.groups[edge.b as usize];
+        self.pairs.iter().filter(move |pair| !pair.joined && apart(&pair.edge)).map(|pair| &pair.edge)
+    }
+}
+
+/// Compares all records. `sources`: what names begin with, by side; `key`: the rest of a record's name.
+/// Pages of what is to be kept for the next run go to `keep` as they come.
+pub fn compare_all<'k>(
+    records: &Records,
+    sources: &[String],
+    key: impl Fn(u32) -> &'k str + Sync,
+    model: &Model,
+    scorer: &Scorer,
+    keep: &mut (impl FnMut(Vec<Page>) + Send),
+    watch: &Watch,
+) -> Result<People, Stopped> {
+    keep(index::record_pages(records, 0, &key));
+    let mut keep_postings = |list: usize, mut postings: Vec<(u64, u32)>| {
+        postings.iter_mut().for_each(|(block, _)| *block = block_number(*block));
+        keep(index::posting_pages(Part::Postings { list, is_new: false }, &postings));
+    };
+    let mut names = index::names(records, sources, &key);
+    names.sort_unstable();
+    keep_postings(model.blocking.len(), names);
+    let mut each_rule = |rule: usize, postings: &[(u64, u32)]| keep_postings(rule, postings.to_vec());
+    let found = Found::new(records, model, scorer, model.review_threshold, &mut each_rule, watch)?;
+    let joined = found.cluster(records, scorer, model.match_threshold, watch)?;
+    let groups = groups(records.len(), found.joined(&joined));
+    let Found { edges, counts } = found;
+    let pairs: Vec<KeptPair> =
+        edges.into_iter().zip(joined).map(|(edge, joined)| KeptPair { edge, joined }).collect();
+    keep(index::edge_pages(&pairs));
+    Ok(People { pairs, groups, counts })
 }

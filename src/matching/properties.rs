@@ -3,6 +3,7 @@
 
 mod clusters;
 mod models;
+mod refresh;
 mod values;
 mod world;
 
@@ -170,7 +171,8 @@ impl<'r> Judge<'r> {
     }
 
     fn find(&self, least: f64) -> (Vec<Edge>, Vec<RuleCount>) {
-        find(&self.comparer, self.model, &self.scorer, least, &endless()).expect("nobody stops it")
+        find(&self.comparer, self.model, &self.scorer, least, &mut |_, _| (), &endless())
+            .expect("nobody stops it")
     }
 
     /// The pairs that are at least so probable.
@@ -475,7 +477,7 @@ fn whoever_was_stopped_before_does_nothing() {
     for records in [small, large] {
         assert!(train(&records, &Options::default(), &watch).is_err());
         let judge = Judge::new(&MODEL, &records);
-        assert!(find(&judge.comparer, &MODEL, &judge.scorer, 0.5, &watch).is_err());
+        assert!(find(&judge.comparer, &MODEL, &judge.scorer, 0.5, &mut |_, _| (), &watch).is_err());
     }
 }
 
@@ -487,7 +489,7 @@ fn work_stops_soon_in_every_phase() {
     for phase in [Phase::Counting, Phase::Sampling, Phase::Learning] {
         assert_stops(phase, |watch| train(&records, &Options::default(), watch).map(drop));
     }
-    let all = |watch: &Watch| find(&judge.comparer, &MODEL, &judge.scorer, 0.0, watch);
+    let all = |watch: &Watch| find(&judge.comparer, &MODEL, &judge.scorer, 0.0, &mut |_, _| (), watch);
     assert_stops(Phase::Comparing, |watch| all(watch).map(drop));
     let edges = all(&endless()).unwrap().0;
     assert_stops(Phase::Clustering, |watch| {
@@ -521,7 +523,10 @@ fn without_memory_there_is_no_result() {
     let records = records_of(&world, &MODEL);
     let judge = Judge::new(&MODEL, &records);
     let watch = Watch::new(1 << 10);
-    assert!(find(&judge.comparer, &MODEL, &judge.scorer, 0.0, &watch).is_err() && watch.is_exhausted());
+    assert!(
+        find(&judge.comparer, &MODEL, &judge.scorer, 0.0, &mut |_, _| (), &watch).is_err()
+            && watch.is_exhausted()
+    );
     // Every pair is in the sample.
     let needed = records.all_pairs() as usize * size_of::<super::sample::Sampled>();
     let watch = Watch::new(needed / 2);

@@ -6,7 +6,7 @@ use super::kind::Kind;
 use super::nickname::{Nicknames, are_nicknames};
 use super::value;
 use hashbrown::HashTable;
-use rustc_hash::{FxBuildHasher, FxHashMap};
+use rustc_hash::FxBuildHasher;
 use std::hash::BuildHasher;
 use std::mem::size_of;
 use std::ops::Range;
@@ -106,6 +106,17 @@ pub struct Records {
     nicknames: Arc<Nicknames>,
     /// Places of given and family name, which may be crossed.
     crossable: Option<(usize, usize)>,
+}
+
+/// Pairs of so many records of each side that are compared if nothing keeps them apart.
+pub fn pairs_of(sides: impl Iterator<Item = f64>, link_only: bool) -> f64 {
+    let pairs = |count: f64| count * (count - 1.0) / 2.0;
+    let (mut all, mut within) = (0.0, 0.0);
+    for count in sides {
+        all += count;
+        within += pairs(count);
+    }
+    pairs(all) - if link_only { within } else { 0.0 }
 }
 
 fn names_are_in(kind: Kind) -> bool {
@@ -271,14 +282,14 @@ impl Records {
 
     /// Pairs of records that are compared if nothing keeps them apart.
     pub fn all_pairs(&self) -> f64 {
-        let pairs = |count: f64| count * (count - 1.0) / 2.0;
-        let mut of_side: FxHashMap<u16, f64> = FxHashMap::default();
-        if self.link_only {
-            self.sides.iter().for_each(|&side| *of_side.entry(side).or_default() += 1.0);
+        let mut of_side: Vec<f64> = Vec::new();
+        for &side in &self.sides {
+            if of_side.len() <= usize::from(side) {
+                of_side.resize(usize::from(side) + 1, 0.0);
+            }
+            of_side[usize::from(side)] += 1.0;
         }
-        let mut sides: Vec<f64> = of_side.into_values().collect();
-        sides.sort_unstable_by(f64::total_cmp);
-        pairs(self.len() as f64) - sides.into_iter().map(pairs).sum::<f64>()
+        pairs_of(of_side.into_iter(), self.link_only)
     }
 
     /// Whether two records are compared at all.

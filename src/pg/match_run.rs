@@ -10,12 +10,11 @@ use super::transaction::{self, PinnedSettings, Procedure};
 use super::{configuration, live, parallel, progress, review, spi};
 use crate::error::Error;
 use crate::graph::Graph;
-use crate::matching::evaluate::groups;
-use crate::matching::find::{RuleCount, compares_all};
-use crate::matching::index::{self, KeptPair, Page, Part, block_number, name_hash};
+use crate::matching::find::{Edge, RuleCount, compares_all, is_few};
+use crate::matching::index::{Page, name_hash};
 use crate::matching::model::probability;
-use crate::matching::people::Found;
-use crate::matching::records::FieldSpec;
+use crate::matching::people::compare_all;
+use crate::matching::records::{FieldSpec, pairs_of};
 use crate::matching::refresh::{self, Arrived, Halt, Means, Name, News, Refreshed};
 use crate::matching::watch::{Stopped, Watch};
 use pgrx::pg_sys;
@@ -141,7 +140,9 @@ impl Run<'_> {
         loop {
             let Some(Read { news, marks: after }) = read else { return Ok(None) };
             let arrived = news.arrived.len() as u32;
-            if state.arrived + arrived > state.full / NEW_OF {
+            let sides = after.iter().map(|mark| mark.rows.count as f64);
+            let few = is_few(&self.model.model, pairs_of(sides, self.model.model.link_only));
+            if few || state.arrived + arrived > state.full / NEW_OF {
                 return Ok(None);
             }
             let news = Arc::new(news);
@@ -297,42 +298,21 @@ fn outcome(
     let Prepared { model, scorer, .. } = prepared;
     let Loaded { records, names, .. } = loaded;
     // If nobody takes them any more the work is about to be stopped.
-    let keep = |found: Vec<Page>| {
-        let _ = pages.send(found);
-    };
+    let mut keep = |found: Vec<Page>| drop(pages.send(found));
     let key = |record: u32| names.key(record as usize);
-    keep(index::record_pages(records, 0, key));
-    let keep_postings = |list: usize, mut postings: Vec<(u64, u32)>| {
-        postings.iter_mut().for_each(|(block, _)| *block = block_number(*block));
-        keep(index::posting_pages(Part::Postings { list, is_new: false }, &postings));
-    };
-    let mut each_rule = |rule: usize, postings: &[(u64, u32)]| keep_postings(rule, postings.to_vec());
-    let found = Found::new(records, model, scorer, model.review_threshold, &mut each_rule, watch)?;
-    let mut of_names = index::names(records, &names.sources, key);
-    of_names.sort_unstable();
-    keep_postings(model.blocking.len(), of_names);
-    let joined = found.cluster(records, scorer, model.match_threshold, watch)?;
-    let kept: Vec<KeptPair> =
-        found.edges.iter().zip(&joined).map(|(&edge, &joined)| KeptPair { edge, joined }).collect();
-    keep(index::edge_pages(&kept));
-    let groups = groups(records.len(), found.joined(&joined));
-    let mut matches = Matches { scope: loaded.scope(record_type), pairs: Vec::new() };
-    let mut reviews = Vec::new();
-    for KeptPair { edge, joined } in kept {
-        watch.go_on()?;
+    let people = compare_all(records, &names.sources, key, model, scorer, &mut keep, watch)?;
+    let named = |edge: &Edge| {
         let name = |record| loaded.identifier(record_type, record);
-        let pair = (name(edge.a), name(edge.b), probability(edge.log_odds));
-        // Two rows of one key are one record.
-        if pair.0 == pair.1 {
-            continue;
-        }
-        if joined {
-            matches.pairs.push(pair);
-        } else if groups[edge.a as usize] != groups[edge.b as usize] {
-            reviews.push(pair);
-        }
-    }
-    let report = report(&found.counts, matches.pairs.len(), &groups);
+        (name(edge.a), name(edge.b), probability(edge.log_odds))
+    };
+    // Two rows of one key are one record.
+    let differ = |(a, b, _): &(String, String, f64)| a != b;
+    let joined = people.pairs.iter().filter(|pair| pair.joined);
+    let pairs = joined.map(|pair| named(&pair.edge)).filter(differ).collect();
+    watch.go_on()?;
+    let reviews: Vec<_> = people.doubtful().map(named).filter(differ).collect();
+    let matches = Matches { scope: loaded.scope(record_type), pairs };
+    let report = report(&people.counts, matches.pairs.len(), &people.groups);
     Ok(Outcome { matches, reviews, report })
 }
 

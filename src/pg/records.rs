@@ -319,7 +319,7 @@ pub fn load(plans: &[Plan], specs: &[FieldSpec], link_only: bool) -> Result<Load
                 let bytes = loaded.records.bytes() + loaded.names.bytes();
                 if bytes >> 20 > limit_mb as usize {
                     let of_all = (expected / sides.len() as f64).max(1.0);
-                    let needed_mb = (bytes as f64 * of_all) as usize >> 20;
+                    let needed_mb = ((bytes as f64 * of_all) as usize).div_ceil(1 << 20);
                     return Err(Error::MatchMemory { limit_mb, needed_mb });
                 }
             }

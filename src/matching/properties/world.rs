@@ -53,8 +53,8 @@ pub struct World {
 /// A record: what it is called, its source, its values by field.
 #[derive(Clone)]
 pub struct Row {
-    name: String,
-    side: u16,
+    pub name: String,
+    pub side: u16,
     pub values: BTreeMap<&'static str, Vec<String>>,
 }
 
@@ -175,17 +175,9 @@ impl Recipe {
 impl World {
     /// The records in memory, in an order that depends on nothing but what they are called.
     pub fn records(&self) -> Records {
-        let mut nicknames = Nicknames::default();
-        for [name, nickname, _] in GIVEN {
-            nicknames.add(&name.to_lowercase(), &nickname.to_lowercase());
-        }
-        let mut records = Records::new(&self.fields, self.link_only, nicknames);
+        let mut records = Records::new(&self.fields, self.link_only, nicknames());
         for row in &self.rows {
-            let values = self.fields.iter().flat_map(|field| {
-                let values = &row.values[&*field.name];
-                (0..field.slots).map(|slot| values.get(slot).map_or("", String::as_str))
-            });
-            records.push(values, row.side);
+            records.push(row.values_of(&self.fields), row.side);
         }
         let hash = |row: &Row| row.name.bytes().fold(0, |hash, byte| mix(hash ^ u64::from(byte)));
         let mut order: Vec<u32> = (0..self.rows.len() as u32).collect();
@@ -193,6 +185,25 @@ impl World {
         records.reorder(&order);
         records
     }
+}
+
+impl Row {
+    /// The values of fields, slot by slot.
+    pub fn values_of(&self, fields: &[FieldSpec]) -> impl Iterator<Item = &str> {
+        fields.iter().flat_map(|field| {
+            let values = &self.values[&*field.name];
+            (0..field.slots).map(|slot| values.get(slot).map_or("", String::as_str))
+        })
+    }
+}
+
+/// How else the people's names are written.
+pub fn nicknames() -> Nicknames {
+    let mut nicknames = Nicknames::default();
+    for [name, nickname, _] in GIVEN {
+        nicknames.add(&name.to_lowercase(), &nickname.to_lowercase());
+    }
+    nicknames
 }
 
 struct Home {
