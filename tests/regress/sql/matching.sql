@@ -310,6 +310,19 @@ SELECT state, profile_a = profile_b AS one_person FROM reviews WHERE review IN (
 SELECT count(*) AS open FROM reviews AS o JOIN reviews AS d USING (a, b)
 WHERE o.state = 'open' AND d.review IN (:yes, :no);
 
+-- Nobody is asked about two of which nothing but a first name is known: that it is the same tells too little.
+CREATE TABLE public.subscriber (id int PRIMARY KEY, first_name text);
+INSERT INTO public.subscriber VALUES (1, 'Noah'), (2, 'Noah'), (3, 'Olivia');
+SELECT add_source('subscriber', '{"key": "id", "traits": {"first_name": "first_name"}}');
+INSERT INTO model (name, sources, parameters)
+SELECT 'subscribers', '{subscriber}', parameters || '{"review_threshold": 0.01}' FROM model WHERE name = 'fake';
+CALL match('subscribers');
+SELECT score('{"first_name": "Noah"}', '{"first_name": "Noah"}', 'subscribers') BETWEEN 0.01 AND 0.5 AS doubtful,
+       match_report -> 'reviews' AS reviews
+FROM model WHERE name = 'subscribers';
+SELECT drop_source('subscriber');
+DELETE FROM model WHERE name = 'subscribers';
+
 -- Models go elsewhere ----------------------------------------------------------------------------
 
 -- What was learned of one table may be applied to another one, here or in another database: parameters are
