@@ -6,6 +6,7 @@ use super::match_index::{self, Index, Mark, State};
 use super::matching::{keyed, record_type, specs};
 use super::model::{self, Prepared};
 use super::records::{self, Loaded, Names, Plan, Rows, key_hash};
+use super::review::Scope;
 use super::transaction::{self, PinnedSettings, Procedure};
 use super::{configuration, live, parallel, progress, review, spi};
 use crate::error::Error;
@@ -109,7 +110,7 @@ impl Run<'_> {
             })?;
         match_index::finish(index, &State { links: matches.pairs.len(), ..state });
         backfill::replace_matches(&matches, self.procedure)?;
-        review::replace(&matches.scope, &reviews);
+        review::replace(&Scope::Sources(&matches.scope), &reviews);
         Ok(report)
     }
 
@@ -254,7 +255,7 @@ impl Run<'_> {
         let scope: Vec<String> = scope.iter().map(name).collect();
         let reviews: Vec<(String, String, f64)> =
             reviews.iter().map(|(a, b, probability)| (name(a), name(b), *probability)).collect();
-        review::replace_of(&scope, &reviews);
+        review::replace(&Scope::Records(&scope), &reviews);
         index.refresh(pages, &state);
         Ok(())
     }
