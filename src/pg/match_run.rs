@@ -82,7 +82,7 @@ impl Run<'_> {
     fn full(&self) -> Result<Json, Error> {
         let (since, loaded) = transaction::with_snapshot(|| {
             let (since, _) = match_index::transactions();
-            records::load(&self.plans, &self.specs, self.model.model.link_only)
+            records::load(&self.plans, &self.specs, self.model.model.link_only, 1.0)
                 .map(|loaded| (since, loaded))
         })?;
         let rows = loaded.rows.iter();
