@@ -58,6 +58,8 @@ CREATE TABLE identity_resolve.link (
     PRIMARY KEY (a, b)
 ) WITH (fillfactor = 90);
 CREATE INDEX link_b ON identity_resolve.link (b);
+-- What match() puts before somebody as possible duplicate accounts.
+CREATE INDEX link_held_match ON identity_resolve.link (a) WHERE probability IS NOT NULL AND held_reason = 'limit';
 COMMENT ON TABLE identity_resolve.link IS 'Pairs of identifiers with their evidence; see the view links';
 COMMENT ON COLUMN identity_resolve.link.a IS 'The stronger identifier';
 COMMENT ON COLUMN identity_resolve.link.b IS 'The weaker identifier';

@@ -14,6 +14,7 @@ use super::kind::Kind;
 use super::pattern::{CELLS, Cells, Pattern, cell};
 use super::records::Records;
 use super::watch::{Stopped, Watch};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 /// What two records of a pair are to each other.
@@ -67,9 +68,14 @@ struct Bounds {
 
 impl Bounds {
     fn new(records: &Records, field: usize) -> Self {
-        let comparison = &records.fields[field].spec.comparison;
+        let spec = &records.fields[field].spec;
+        let comparison = &spec.comparison;
+        // Only a known name tells that a date is that of birth, a number the person's.
+        let of_person = Kind::of_trait(&spec.name) == Some(comparison.kind);
         let (most_of_matched, least_of_related) = match comparison.kind {
-            Kind::GivenName | Kind::FullName | Kind::Date | Kind::Id => (0.3, 0.7),
+            Kind::GivenName | Kind::FullName => (0.3, 0.7),
+            Kind::Date | Kind::Id if of_person => (0.3, 0.7),
+            Kind::Date | Kind::Id => (1.0, 0.0),
             Kind::FamilyName => (0.3, 0.0),
             Kind::Gender | Kind::Category => (1.0, 0.0),
             _ => (0.7, 0.0),
@@ -103,7 +109,7 @@ impl Bounds {
 }
 
 /// How many pairs' worth each class's expected probabilities count beside what is seen.
-const PRIOR_WEIGHT: [f64; KINDS_OF_PAIR] = [10.0, 10.0, 1.0];
+const PRIOR_WEIGHT: [f64; KINDS_OF_PAIR] = [10.0, 1.0, 1.0];
 
 /// How many pairs' worth a field's probabilities as such count in those given another field.
 const PARENT_WEIGHT: f64 = 20.0;
@@ -112,7 +118,7 @@ const PARENT_WEIGHT: f64 = 20.0;
 /// both fields; and how many times more of them than by chance.
 const LEAST_INFORMATION: f64 = 30.0;
 const LEAST_PAIRS: f64 = 20.0;
-const LEAST_LIFT: f64 = 1.5;
+const LEAST_LIFT: f64 = 1.25;
 
 /// The probability of what no pair shows, in all classes.
 const UNSEEN: f64 = 1e-9;
@@ -120,6 +126,13 @@ const UNSEEN: f64 = 1e-9;
 /// Most rounds of estimation, and the gain in the likelihood of a pair below which no more are made.
 const ROUNDS: usize = 100;
 const LEAST_GAIN: f64 = 1e-7;
+
+/// From where the estimation starts: how many of the classes, the first ones, stay what is expected of
+/// them until the others have found their pairs. As each way up may end at another peak, the highest is
+/// taken (Biernacki, Celeux, Govaert, Computational Statistics & Data Analysis 41, 2003): related pairs
+/// that are free at once can take all matches where little tells the two apart, and those that are not
+/// can be too few where most look otherwise than expected.
+const STARTS: [usize; 2] = [1, 2];
 
 /// What is expected before anything is seen.
 pub struct Expected {
@@ -146,7 +159,7 @@ pub fn learn(
         .map(|field| if is_of_household(records, field) { matched[field] } else { unrelated[field] })
         .collect();
     let base = [matched, related, unrelated];
-    let mut tables = Tables {
+    let expected = Tables {
         cells: cells.to_vec(),
         bounds: (0..fields).map(|field| Bounds::new(records, field)).collect(),
         share: [share, share, 1.0 - 2.0 * share],
@@ -155,9 +168,19 @@ pub fn learn(
             .map(|field| [std::array::from_fn(|class| base[class][field]); STATES])
             .collect(),
     };
-    tables.fit(looks, &base, true, watch)?;
+    let climbed: Vec<(f64, Tables)> = STARTS
+        .into_par_iter()
+        .map(|kept| {
+            let mut tables = expected.clone();
+            tables.fit(looks, &base, kept, watch)?;
+            let density = tables.fit(looks, &base, 0, watch)?.last().copied();
+            Ok((density.unwrap_or(f64::MIN), tables))
+        })
+        .collect::<Result<_, Stopped>>()?;
+    let highest = climbed.into_iter().reduce(|best, next| if next.0 > best.0 { next } else { best });
+    let mut tables = highest.map_or(expected, |(_, tables)| tables);
     tables.parent = tables.dependences(looks, records.crossable());
-    let likelihood = tables.fit(looks, &base, false, watch)?;
+    let likelihood = tables.fit(looks, &base, 0, watch)?;
     tables.let_unseen_say_nothing(looks);
     Ok((tables, likelihood))
 }
@@ -251,13 +274,14 @@ impl Tables {
         (joint.map(|probability| probability / sum), sum.ln())
     }
 
-    /// Makes the probabilities those under which the looks are likeliest; returns the logarithm of the
+    /// Makes the probabilities those under which the looks are likeliest, but those of the first `kept`
+    /// classes, which stay what they are; returns the logarithm of the
     /// posterior density (up to a constant, a pair) before each round, which never falls.
     fn fit(
         &mut self,
         looks: &[Look],
         base: &[Vec<[f64; CELLS]>; KINDS_OF_PAIR],
-        keep_matched: bool,
+        kept: usize,
         watch: &Watch,
     ) -> Result<Vec<f64>, Stopped> {
         let all: f64 = looks.iter().map(|look| look.weight).sum();
@@ -289,7 +313,7 @@ impl Tables {
             if gain < LEAST_GAIN * all.min(1e6) {
                 break;
             }
-            self.maximize(&found, share, all, base, keep_matched);
+            self.maximize(&found, share, all, base, kept);
         }
         Ok(likelihoods)
     }
@@ -321,11 +345,11 @@ impl Tables {
         share: [f64; KINDS_OF_PAIR],
         all: f64,
         base: &[Vec<[f64; CELLS]>; KINDS_OF_PAIR],
-        keep_matched: bool,
+        kept: usize,
     ) {
         self.share = share.map(|share| (share / all).max(1e-15));
         for (field, &cells) in self.cells.iter().enumerate() {
-            for class in usize::from(keep_matched)..KINDS_OF_PAIR {
+            for class in kept..KINDS_OF_PAIR {
                 for (state, found) in found[field].iter().enumerate() {
                     let weight = match self.parent[field] {
                         None => PRIOR_WEIGHT[class],

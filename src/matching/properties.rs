@@ -131,7 +131,7 @@ fn on_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
 }
 
 fn learn(records: &Records, options: &Options) -> (Model, Report) {
-    train(records, options, &endless()).expect("nobody stops it")
+    train(records, 1.0, options, &endless()).expect("nobody stops it")
 }
 
 /// A watch that lets work take all it wants.
@@ -475,7 +475,7 @@ fn whoever_was_stopped_before_does_nothing() {
     let edges = judge.find(0.1).0;
     assert_eq!(cluster(&judge.comparer, &judge.scorer, &edges, &watch), Err(Stopped));
     for records in [small, large] {
-        assert!(train(&records, &Options::default(), &watch).is_err());
+        assert!(train(&records, 1.0, &Options::default(), &watch).is_err());
         let judge = Judge::new(&MODEL, &records);
         assert!(find(&judge.comparer, &MODEL, &judge.scorer, 0.5, &mut |_, _| (), &watch).is_err());
     }
@@ -487,7 +487,7 @@ fn work_stops_soon_in_every_phase() {
     let records = records_of(&world, &MODEL);
     let judge = Judge::new(&MODEL, &records);
     for phase in [Phase::Counting, Phase::Sampling, Phase::Learning] {
-        assert_stops(phase, |watch| train(&records, &Options::default(), watch).map(drop));
+        assert_stops(phase, |watch| train(&records, 1.0, &Options::default(), watch).map(drop));
     }
     let all = |watch: &Watch| find(&judge.comparer, &MODEL, &judge.scorer, 0.0, &mut |_, _| (), watch);
     assert_stops(Phase::Comparing, |watch| all(watch).map(drop));
@@ -530,7 +530,7 @@ fn without_memory_there_is_no_result() {
     // Every pair is in the sample.
     let needed = records.all_pairs() as usize * size_of::<super::sample::Sampled>();
     let watch = Watch::new(needed / 2);
-    assert!(train(&records, &Options::default(), &watch).is_err() && watch.is_exhausted());
+    assert!(train(&records, 1.0, &Options::default(), &watch).is_err() && watch.is_exhausted());
     let watch = Watch::new(10 * needed);
-    assert!(train(&records, &Options::default(), &watch).is_ok());
+    assert!(train(&records, 1.0, &Options::default(), &watch).is_ok());
 }

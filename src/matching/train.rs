@@ -16,6 +16,8 @@ use serde::Serialize;
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Report {
     pub records: usize,
+    /// Of these those that were read.
+    pub learned_from: usize,
     /// Pairs there are.
     pub pairs: f64,
     pub fields: Vec<FieldReport>,
@@ -71,18 +73,28 @@ const MATCHED_PER_RECORD: f64 = 0.1;
 /// A rule is added as long as it finds this share of the matches that no other does.
 const LEAST_ADDED: f64 = 0.0005;
 
-/// Learns a model.
-pub fn train(records: &Records, options: &Options, watch: &Watch) -> Result<(Model, Report), Stopped> {
+/// Learns a model from records, or from the part `share`, above 0 and up to 1, of them that is at hand:
+/// taken at random, where there are more than it takes to learn. What is counted is counted for all.
+pub fn train(
+    records: &Records,
+    share: f64,
+    options: &Options,
+    watch: &Watch,
+) -> Result<(Model, Report), Stopped> {
+    let count = records.len() as f64 / share;
+    // Pairs at hand for each pair that there is.
+    let pairs_share = share * share;
     let frequencies: Vec<_> =
         (0..records.fields.len()).map(|field| records.frequencies(field)).collect();
     let comparer = Comparer::new(records, &frequencies);
     let keys = Keys::all(records);
     watch.take(keys.bytes())?;
-    let pool = pool(records, &keys, watch)?;
+    let pool = pool(records, &keys, POOL_PAIRS * count * pairs_share, watch)?;
     let sampled = sample(&comparer, &keys, &pool, options.seed, watch)?;
     watch.begin(Phase::Learning, 0);
     let looks = sample::looks(&sampled);
-    let expected = Expected { matched_per_record: MATCHED_PER_RECORD, records: records.len() as f64 };
+    let expected =
+        Expected { matched_per_record: MATCHED_PER_RECORD * share, records: records.len() as f64 };
     let (tables, likelihood) = learn(records, &comparer.cells, &looks, &expected, watch)?;
     let specs: Vec<_> = records.fields.iter().map(|field| field.spec.clone()).collect();
     let mut model = Model::new(&specs, &tables, frequencies, records.link_only());
@@ -93,16 +105,17 @@ pub fn train(records: &Records, options: &Options, watch: &Watch) -> Result<(Mod
     (model.match_threshold, model.review_threshold) =
         (options.match_threshold(), options.review_threshold());
     let (expected_precision, expected_recall) = self::expected(&scored, &sampled, model.match_threshold);
-    let most = options.max_pairs.map_or(MAX_PAIRS * records.len() as f64, |most| most as f64);
-    let (blocking, recall_of_blocking) = match &options.blocking {
+    let most = options.max_pairs.map_or(MAX_PAIRS * count, |most| most as f64);
+    let all_pairs = records.all_pairs() / pairs_share;
+    let (mut blocking, recall_of_blocking) = match &options.blocking {
         Some(rules) => {
             model.blocking = Blocking::Given(rules.clone());
             judge(&model, records, &sampled, &scored, watch)?
         }
         None => {
-            let (blocking, recall) = choose(&model, &keys, &pool, &sampled, &scored, most);
+            let (blocking, recall) = choose(&model, &keys, &pool, &sampled, &scored, most * pairs_share);
             let rules = blocking.iter().map(|report| report.rule.clone()).collect();
-            let bounded = options.max_pairs.is_some_and(|most| records.all_pairs() > most as f64);
+            let bounded = options.max_pairs.is_some_and(|most| all_pairs > most as f64);
             model.blocking = match bounded {
                 true => Blocking::Given(rules),
                 false => Blocking::Chosen(Chosen { chosen: rules }),
@@ -111,9 +124,12 @@ pub fn train(records: &Records, options: &Options, watch: &Watch) -> Result<(Mod
         }
     };
     watch.go_on()?;
+    blocking.iter_mut().for_each(|rule| rule.pairs /= pairs_share);
+    let matches: f64 = scored.iter().zip(&sampled).map(|(p, pair)| p * pair.weight).sum();
     let report = Report {
-        records: records.len(),
-        pairs: records.all_pairs(),
+        records: count.round() as usize,
+        learned_from: records.len(),
+        pairs: all_pairs,
         fields: (0..records.fields.len())
             .map(|field| FieldReport {
                 field: specs[field].name.clone(),
@@ -124,7 +140,7 @@ pub fn train(records: &Records, options: &Options, watch: &Watch) -> Result<(Mod
             })
             .collect(),
         pairs_sampled: sampled.len(),
-        matches_expected: scored.iter().zip(&sampled).map(|(p, pair)| p * pair.weight).sum(),
+        matches_expected: matches / pairs_share,
         blocking,
         recall_of_blocking,
         expected_precision,
@@ -135,8 +151,13 @@ pub fn train(records: &Records, options: &Options, watch: &Watch) -> Result<(Mod
     Ok((model, report))
 }
 
-/// Rules of one key and of two that make few enough pairs, the most selective first.
-fn pool(records: &Records, keys: &Keys, watch: &Watch) -> Result<Vec<Stratum>, Stopped> {
+/// Rules of one key and of two that make few enough pairs, `most_pairs`, the most selective first.
+fn pool(
+    records: &Records,
+    keys: &Keys,
+    most_pairs: f64,
+    watch: &Watch,
+) -> Result<Vec<Stratum>, Stopped> {
     let count = keys.keys.len();
     let mut rules: Vec<Rule> = (0..count).map(|key| Rule(1 << key)).collect();
     for one in 0..count {
@@ -147,7 +168,7 @@ fn pool(records: &Records, keys: &Keys, watch: &Watch) -> Result<Vec<Stratum>, S
     let mut pool: Vec<Stratum> = rules
         .into_iter()
         .zip(counted)
-        .filter(|&(_, pairs)| pairs > 0.0 && pairs <= POOL_PAIRS * records.len() as f64)
+        .filter(|&(_, pairs)| pairs > 0.0 && pairs <= most_pairs)
         .map(|(rule, pairs)| Stratum { rule, pairs, one_of: 1 })
         .collect();
     pool.sort_by(|x, y| x.pairs.total_cmp(&y.pairs).then(x.rule.cmp(&y.rule)));

@@ -6,6 +6,7 @@ use super::match_index::{self, Index, Mark, State};
 use super::matching::{keyed, record_type, specs};
 use super::model::{self, Prepared};
 use super::records::{self, Loaded, Names, Plan, Rows, key_hash};
+use super::review::Scope;
 use super::transaction::{self, PinnedSettings, Procedure};
 use super::{configuration, live, parallel, progress, review, spi};
 use crate::error::Error;
@@ -86,7 +87,7 @@ impl Run<'_> {
     fn full(&self) -> Result<Json, Error> {
         let (since, loaded) = transaction::with_snapshot(|| {
             let (since, _) = match_index::transactions();
-            records::load(&self.plans, &self.specs, self.model.model.link_only)
+            records::load(&self.plans, &self.specs, self.model.model.link_only, 1.0)
                 .map(|loaded| (since, loaded))
         })?;
         let rows = loaded.rows.iter();
@@ -114,7 +115,7 @@ impl Run<'_> {
             })?;
         match_index::finish(index, &State { links: matches.pairs.len(), ..state });
         backfill::replace_matches(&matches, &self.reason(), self.procedure)?;
-        report["reviews"] = review::replace(&matches.scope, &reviews).into();
+        report["reviews"] = review::replace(&Scope::Sources(&matches.scope), &reviews).into();
         Ok(report)
     }
 
@@ -259,7 +260,7 @@ impl Run<'_> {
         let scope: Vec<String> = scope.iter().map(name).collect();
         let reviews: Vec<(String, String, f64)> =
             reviews.iter().map(|(a, b, probability)| (name(a), name(b), *probability)).collect();
-        let found = review::replace_of(&scope, &reviews);
+        let found = review::replace(&Scope::Records(&scope), &reviews);
         index.refresh(pages, &state);
         Ok(found)
     }

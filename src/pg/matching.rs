@@ -30,10 +30,11 @@ pub fn train(name: &str, sources: Option<Vec<pg_sys::Oid>>, options: &str) -> Re
         attached.iter().map(|source| Plan::new(source, &configuration.rules)).collect();
     let specs = records::fields(&plans, &options.comparisons())?;
     check_blocking(&options, specs.iter().map(|spec| spec.name.as_str()))?;
-    let loaded = records::load(&plans, &specs, options.link_only)?;
+    let share = records::share_to_learn_from(&plans)?;
+    let loaded = records::load(&plans, &specs, options.link_only, share)?;
     let asked = options.clone();
     let (found, report) = parallel::run(loaded.bytes(), &mut || (), move |watch| {
-        train::train(&loaded.records, &asked, watch)
+        train::train(&loaded.records, share, &asked, watch)
     })?;
     if matches!(&found.blocking, Blocking::Given(rules) if rules.is_empty()) {
         return Err(Error::Options { cause: "no rule makes as few pairs as max_pairs allows".into() });
@@ -100,7 +101,7 @@ pub(super) fn specs(model: &Model, plans: &[Plan]) -> Vec<FieldSpec> {
 fn load(model: &Prepared, rules: &Rules) -> Result<Loaded, Error> {
     let attached = keyed(model.sources.as_deref())?;
     let plans: Vec<Plan> = attached.iter().map(|source| Plan::new(source, rules)).collect();
-    records::load(&plans, &specs(&model.model, &plans), model.model.link_only)
+    records::load(&plans, &specs(&model.model, &plans), model.model.link_only, 1.0)
 }
 
 /// Why two records, each an object of traits, are one person's or not.

@@ -288,8 +288,29 @@ impl Plan<'_> {
     }
 }
 
-/// Reads the records of sources; in an order that depends on nothing but what they are called.
-pub fn load(plans: &[Plan], specs: &[FieldSpec], link_only: bool) -> Result<Loaded, Error> {
+/// Records from which a model is learned, about, and fewest of a source.
+const LEARNED_FROM: i64 = 250_000;
+const LEAST_OF_SOURCE: i64 = 25_000;
+
+/// The share of records, above 0 and up to 1, that are enough to learn from.
+pub fn share_to_learn_from(plans: &[Plan]) -> Result<f64, Error> {
+    let mut counts = Vec::new();
+    for plan in plans {
+        let relation = source::relation(plan.source.oid)?;
+        let query = format!("SELECT count(*) FROM {}", relation.name);
+        counts.push(spi::one(&query, &[], |row| row.int8(0).unwrap_or_default()).unwrap_or_default());
+    }
+    let enough = |of: i64, count: i64| of as f64 / count.max(1) as f64;
+    let of_least = counts.iter().map(|&count| enough(LEAST_OF_SOURCE, count)).fold(0.0, f64::max);
+    Ok(enough(LEARNED_FROM, counts.iter().sum()).max(of_least).min(1.0))
+}
+
+/// Parts of which a share is some.
+const PARTS: i64 = 1 << 20;
+
+/// Reads records of sources, a share of them; in an order that depends on nothing but what they are
+/// called. So does which they are.
+pub fn load(plans: &[Plan], specs: &[FieldSpec], link_only: bool, share: f64) -> Result<Loaded, Error> {
     let fields: Vec<(String, usize)> =
         specs.iter().map(|spec| (spec.name.clone(), spec.slots)).collect();
     let configuration = configuration::current()?;
@@ -305,7 +326,15 @@ pub fn load(plans: &[Plan], specs: &[FieldSpec], link_only: bool) -> Result<Load
         progress::phase(progress::Phase::Reading, estimated[side], plan.source.oid.to_u32());
         let side = side as u16;
         loaded.names.begin_source(&plan.source.name);
-        let query = plan.query(&fields, "")?;
+        let some = match (share * PARTS as f64) as i64 {
+            PARTS.. => String::new(),
+            parts => format!(
+                "WHERE hashtextextended({} COLLATE \"C\", 1) & {} < {parts}",
+                plan.key_text(),
+                PARTS - 1
+            ),
+        };
+        let query = plan.query(&fields, &some)?;
         let width = 1 + fields.iter().map(|(_, slots)| slots).sum::<usize>();
         let limit_mb = settings::match_memory_mb();
         let add = |batches: Receiver<Vec<String>>| {
