@@ -57,7 +57,7 @@ pub fn replace(scope: &Scope, pairs: &[(String, String, f64)]) -> usize {
          gone AS (
              DELETE FROM identity_resolve.review AS p
              WHERE p.state = 'open' AND p.probability IS NOT NULL AND {in_scope}
-               AND (p.a, p.b) NOT IN (SELECT a, b FROM found))
+               AND (p.a, p.b) NOT IN (SELECT a, b FROM found)),
          put AS (
              INSERT INTO identity_resolve.review AS r (a, b, probability, reason)
              SELECT a, b, probability, reason FROM found ORDER BY a, b
