@@ -11,6 +11,7 @@
 
 use super::compare::Level;
 use super::kind::Kind;
+use super::known::Label;
 use super::pattern::{CELLS, Cells, Pattern, cell};
 use super::records::Records;
 use super::watch::{Stopped, Watch};
@@ -37,7 +38,7 @@ pub const STATES: usize = 4;
 pub struct Look {
     pub pattern: Pattern,
     /// What is known of them.
-    pub label: Option<Class>,
+    pub label: Option<Label>,
     /// How many pairs they are or stand for.
     pub weight: f64,
 }
@@ -241,6 +242,16 @@ pub fn state(cells: &[Cells], parent: Option<usize>, pattern: Pattern) -> usize 
     }
 }
 
+/// Whether a pair of which this is certain may be of a class.
+fn allows(label: Label, class: usize) -> bool {
+    let is_matched = class == Class::Matched as usize;
+    match label {
+        Label::Matched => is_matched,
+        Label::Apart => !is_matched,
+        Label::Unrelated => class == Class::Unrelated as usize,
+    }
+}
+
 impl Tables {
     fn state(&self, field: usize, pattern: Pattern) -> usize {
         state(&self.cells, self.parent[field], pattern)
@@ -263,9 +274,9 @@ impl Tables {
     fn posterior(&self, look: &Look) -> ([f64; KINDS_OF_PAIR], f64) {
         let mut joint = self.joint(look.pattern);
         if let Some(label) = look.label {
-            (0..KINDS_OF_PAIR)
-                .filter(|&class| class != label as usize)
-                .for_each(|class| joint[class] = 0.0);
+            for class in (0..KINDS_OF_PAIR).filter(|&class| !allows(label, class)) {
+                joint[class] = 0.0;
+            }
         }
         let sum: f64 = joint.iter().sum();
         if sum <= 0.0 {

@@ -4,7 +4,6 @@ use super::cursor::stream;
 use super::records::Loaded;
 use super::scan::quoted;
 use super::source;
-use super::transaction;
 use crate::error::Error;
 use crate::matching::evaluate::groups;
 use crate::matching::find::Edge;
@@ -71,13 +70,7 @@ struct Places<'l> {
 
 impl<'l> Places<'l> {
     fn new(loaded: &'l Loaded, record_type: &str) -> Self {
-        let mut by_name = FxHashMap::default();
-        for record in 0..loaded.records.len() as u32 {
-            if record % 4096 == 0 {
-                transaction::check_for_cancel();
-            }
-            by_name.insert(loaded.identifier(record_type, record), record);
-        }
+        let by_name = loaded.places(record_type);
         let prefix = format!("{record_type}:");
         Places { loaded, prefix, by_name, known: 0, unknown: 0, first_unknown: None }
     }
