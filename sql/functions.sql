@@ -223,7 +223,7 @@ CREATE FUNCTION identity_resolve.accept(review bigint) RETURNS uuid
     LANGUAGE c VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'accept_wrapper';
 COMMENT ON FUNCTION identity_resolve.accept(bigint) IS
-    'Decides a review: the two are one person; returns whose both now are, null if something keeps them apart';
+    'Decides a review: the two are one person, with all that either has, though that may be more than a limit allows; returns whose both now are, null if something keeps them apart';
 
 CREATE FUNCTION identity_resolve.reject(review bigint) RETURNS void
     LANGUAGE c VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp

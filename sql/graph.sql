@@ -187,7 +187,7 @@ COMMENT ON COLUMN identity_resolve.review.a IS 'One identifier, canonical: the b
 COMMENT ON COLUMN identity_resolve.review.b IS 'The other identifier, canonical';
 COMMENT ON COLUMN identity_resolve.review.probability IS 'That the two are one person''s, 0 to 1';
 COMMENT ON COLUMN identity_resolve.review.reason IS 'Why somebody should look at it';
-COMMENT ON COLUMN identity_resolve.review.state IS 'open, accepted or rejected';
+COMMENT ON COLUMN identity_resolve.review.state IS 'open, accepted or rejected; the view tells which open ones are still a question';
 COMMENT ON COLUMN identity_resolve.review.created_at IS 'Since when it is open';
 COMMENT ON COLUMN identity_resolve.review.decided_at IS 'When it was decided';
 COMMENT ON COLUMN identity_resolve.review.decided_by IS 'Who decided it';

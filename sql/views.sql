@@ -173,8 +173,29 @@ COMMENT ON COLUMN identity_resolve.progress.rate IS 'Rows a second in this phase
 COMMENT ON COLUMN identity_resolve.progress.started_at IS 'When the work began';
 COMMENT ON COLUMN identity_resolve.progress.phase_started_at IS 'When this phase began';
 
+CREATE VIEW identity_resolve.separated_profiles AS
+SELECT least(x.profile, y.profile) AS a, greatest(x.profile, y.profile) AS b
+FROM identity_resolve.separation AS s
+JOIN identity_resolve.identifier AS x ON x.identifier = s.a
+JOIN identity_resolve.identifier AS y ON y.identifier = s.b
+WHERE x.profile IS NOT NULL AND y.profile IS NOT NULL AND (s.until IS NULL OR s.until > now());
+COMMENT ON VIEW identity_resolve.separated_profiles IS 'Pairs of profiles that a separation of two of their identifiers keeps apart';
+COMMENT ON COLUMN identity_resolve.separated_profiles.a IS 'One profile, the lesser id';
+COMMENT ON COLUMN identity_resolve.separated_profiles.b IS 'The other profile';
+
+-- Whether a question is still one is told by what became of the two: it may be one again, after an undo().
 CREATE VIEW identity_resolve.reviews AS
-SELECT r.review, r.a, r.b, r.probability, r.reason, r.state, r.created_at, r.decided_at, r.decided_by,
+SELECT r.review, r.a, r.b, r.probability, r.reason,
+       CASE
+           WHEN r.state <> 'open' THEN r.state
+           WHEN a.profile = b.profile THEN 'joined'
+           WHEN EXISTS (
+               SELECT FROM identity_resolve.separated_profiles AS s
+               WHERE s.a = least(a.profile, b.profile) AND s.b = greatest(a.profile, b.profile)
+           ) THEN 'separated'
+           ELSE 'open'
+       END AS state,
+       r.created_at, r.decided_at, r.decided_by,
        a.profile AS profile_a, b.profile AS profile_b
 FROM identity_resolve.review AS r
 LEFT JOIN identity_resolve.identifier AS a ON a.identifier = r.a
@@ -185,7 +206,7 @@ COMMENT ON COLUMN identity_resolve.reviews.a IS 'One identifier';
 COMMENT ON COLUMN identity_resolve.reviews.b IS 'The other identifier';
 COMMENT ON COLUMN identity_resolve.reviews.probability IS 'That the two are one person''s, 0 to 1';
 COMMENT ON COLUMN identity_resolve.reviews.reason IS 'Why somebody should look at it';
-COMMENT ON COLUMN identity_resolve.reviews.state IS 'open, accepted or rejected';
+COMMENT ON COLUMN identity_resolve.reviews.state IS 'open; accepted or rejected; joined or separated: not decided, but the two are in one profile already, or what operators say keeps their profiles apart';
 COMMENT ON COLUMN identity_resolve.reviews.created_at IS 'Since when it is open';
 COMMENT ON COLUMN identity_resolve.reviews.decided_at IS 'When it was decided';
 COMMENT ON COLUMN identity_resolve.reviews.decided_by IS 'Who decided it';

@@ -172,7 +172,7 @@ pub enum Error {
     NoKey { relation: String },
     /// Records or pairs do not fit into the memory that matching may take.
     #[error("out of memory for matching")]
-    MatchMemory { limit_mb: i32 },
+    MatchMemory { limit_mb: i32, needed_mb: usize },
     /// A table does not say who is who.
     #[error("\"{relation}\" does not say who is who")]
     TruthShape { relation: String, columns: Vec<String> },
@@ -285,7 +285,9 @@ impl Error {
             }
             Error::TooManyFields { found, most } => format!("There are {found}, and may be {most}."),
             Error::NoKey { .. } => "Its rows are events, not records of somebody.".into(),
-            Error::MatchMemory { limit_mb } => format!("It may take {limit_mb} MB."),
+            Error::MatchMemory { limit_mb, needed_mb } => {
+                format!("It may take {limit_mb} MB, and needs {needed_mb} MB or more.")
+            }
             Error::TruthShape { columns, .. } => format!("Its columns are: {}.", columns.join(", ")),
             Error::TruthUnknown { first_unknown: None, .. } => "It has no rows.".into(),
             Error::TruthUnknown { known, unknown, first_unknown: Some(first), .. } => format!(
@@ -379,8 +381,8 @@ impl Error {
                 "Leave some out: SELECT identity_resolve.train(options => '{\"fields\": {\"note\": null}}');".into()
             }
             Error::NoKey { .. } => "Attach it with \"key\" in its mapping, or name other sources.".into(),
-            Error::MatchMemory { limit_mb } => {
-                format!("SET identity_resolve.match_memory = '{}MB';", 2 * i64::from(*limit_mb))
+            Error::MatchMemory { needed_mb, .. } => {
+                format!("SET identity_resolve.match_memory = '{}MB';", 2 * needed_mb)
             }
             Error::TruthShape { .. } => {
                 "It needs columns a and b (pairs of records of one person), or record and person.".into()

@@ -156,6 +156,12 @@ impl<'r> Finder<'r> {
         Finder { comparer, scorer, bounds: scorer.bounds(), least }
     }
 
+    /// Whether two rows of these odds (a logarithm) are to be linked, or somebody who looks at them
+    /// could tell: two of which nothing but a first name is known are no question.
+    pub fn is_telling(&self, model: &Model, odds: f64, a: &[u32], b: &[u32]) -> bool {
+        odds >= log_odds(model.match_threshold).min(0.0) || self.comparer.may_tell(self.scorer, a, b)
+    }
+
     /// The logarithm of the odds of two rows, if it is at least the least.
     pub fn score(&self, a: &[u32], b: &[u32]) -> Option<f64> {
         if !self.comparer.may_reach(self.scorer, &self.bounds, self.least, a, b) {

@@ -3,6 +3,7 @@
 pub mod blocking;
 pub mod cluster;
 pub mod compare;
+mod drawing;
 pub mod evaluate;
 pub mod explain;
 pub mod find;

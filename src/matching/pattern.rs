@@ -132,13 +132,30 @@ impl<'r> Comparer<'r> {
         frequencies.fold(f32::INFINITY, f32::min)
     }
 
+    /// Whether what two rows both have is enough to tell: if all of it were equal, they would rather be of
+    /// one person than not.
+    pub fn may_tell(&self, scorer: &Scorer, a: &[u32], b: &[u32]) -> bool {
+        let (mut pattern, mut equal) = (0, [0.0; MOST_FIELDS]);
+        for (field, cells) in self.cells.iter().enumerate() {
+            let rarest = |row| {
+                let codes = self.records.codes_of(field, row).iter().filter(|&&code| code > 0);
+                codes.map(|&code| self.frequencies[field][code as usize]).reduce(f32::min)
+            };
+            if let (Some(x), Some(y)) = (rarest(a), rarest(b)) {
+                equal[field] = f64::from(x.min(y));
+                pattern |= (cells.of(cells.top, equal[field]) as Pattern) << (4 * field);
+            }
+        }
+        scorer.log_odds(pattern, &equal) >= 0.0
+    }
+
     /// The pattern of two rows; `equal` gets the frequency of each field's value where it is equal.
     pub fn compare(&self, a: &[u32], b: &[u32], equal: &mut [f64; MOST_FIELDS]) -> Pattern {
-        let mut levels = [(MISSING, 0); MOST_FIELDS];
+        let mut levels = [MISSING; MOST_FIELDS];
         let levels = &mut levels[..self.cells.len()];
         self.records.compare(a, b, levels);
         let mut pattern = 0;
-        for (field, &(level, _)) in levels.iter().enumerate() {
+        for (field, &level) in levels.iter().enumerate() {
             let cells = self.cells[field];
             if level == cells.top {
                 equal[field] = f64::from(self.rarest(field, a, b));

@@ -2,7 +2,7 @@
 
 use super::cluster::cluster;
 use super::evaluate::groups;
-use super::find::{Edge, RuleCount, find};
+use super::find::{Edge, Finder, RuleCount, find};
 use super::index::{self, KeptPair, Page, Part, block_number};
 use super::model::{Model, Scorer, log_odds};
 use super::pattern::Comparer;
@@ -91,7 +91,11 @@ pub fn compare_all<'k>(
     names.sort_unstable();
     keep_postings(model.blocking.len(), names);
     let mut each_rule = |rule: usize, postings: &[(u64, u32)]| keep_postings(rule, postings.to_vec());
-    let found = Found::new(records, model, scorer, model.review_threshold, &mut each_rule, watch)?;
+    let mut found = Found::new(records, model, scorer, model.review_threshold, &mut each_rule, watch)?;
+    let comparer = Comparer::new(records, scorer.frequencies());
+    let finder = Finder::new(&comparer, scorer, log_odds(model.review_threshold));
+    let row = |record| records.row(record);
+    found.edges.retain(|edge| finder.is_telling(model, edge.log_odds, row(edge.a), row(edge.b)));
     let joined = found.cluster(records, scorer, model.match_threshold, watch)?;
     let groups = groups(records.len(), found.joined(&joined));
     let Found { edges, counts } = found;

@@ -301,8 +301,8 @@ impl Records {
         a != b && !(self.link_only && self.sides[a as usize] == self.sides[b as usize])
     }
 
-    /// How alike two rows are: for each field the level, and the code of the value that is equal.
-    pub fn compare(&self, a: &[u32], b: &[u32], levels: &mut [(Level, u32)]) {
+    /// How alike two rows are: the level of each field.
+    pub fn compare(&self, a: &[u32], b: &[u32], levels: &mut [Level]) {
         for (field, level) in levels.iter_mut().enumerate() {
             *level = self.level(field, self.codes_of(field, a), self.codes_of(field, b));
         }
@@ -322,35 +322,27 @@ impl Records {
 
     /// Sees given and family names that stand in each other's place: the given name's level then says
     /// it for both.
-    fn cross(&self, given: usize, family: usize, a: &[u32], b: &[u32], levels: &mut [(Level, u32)]) {
-        if levels[given].0 >= CROSSED || levels[family].0 >= CROSSED {
+    fn cross(&self, given: usize, family: usize, a: &[u32], b: &[u32], levels: &mut [Level]) {
+        if levels[given] >= CROSSED || levels[family] >= CROSSED {
             return;
         }
         let first = |field: usize, row: &[u32]| self.codes_of(field, row)[0];
         let same = |p: u32, q: u32| p > 0 && p == q;
-        let fits = |p: u32, q: u32| p == 0 || q == 0 || self.level(given, &[p], &[q]).0 > CROSSED;
+        let fits = |p: u32, q: u32| p == 0 || q == 0 || self.level(given, &[p], &[q]) > CROSSED;
         let here = (first(given, a), first(family, b));
         let there = (first(family, a), first(given, b));
         if same(here.0, here.1) && fits(there.0, there.1)
             || same(there.0, there.1) && fits(here.0, here.1)
         {
-            levels[given].0 = CROSSED;
-            levels[family].0 = MISSING;
+            levels[given] = CROSSED;
+            levels[family] = MISSING;
         }
     }
 
     /// The level of the values of a field that are most alike.
-    fn level(&self, field: usize, a: &[u32], b: &[u32]) -> (Level, u32) {
-        let mut best = (MISSING, 0);
-        for &x in a {
-            for &y in b {
-                let level = self.level_of(field, x, y);
-                if level > best.0 {
-                    best = (level, x);
-                }
-            }
-        }
-        best
+    fn level(&self, field: usize, a: &[u32], b: &[u32]) -> Level {
+        let levels = a.iter().flat_map(|&x| b.iter().map(move |&y| self.level_of(field, x, y)));
+        levels.max().unwrap_or(MISSING)
     }
 
     /// The level of two values of a field.

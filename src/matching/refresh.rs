@@ -269,7 +269,11 @@ impl Refresh<'_> {
                     if !records.comparable(new, place) {
                         continue;
                     }
-                    if let Some(log_odds) = finder.score(records.row(new), records.row(place)) {
+                    let (x, y) = (records.row(new), records.row(place));
+                    let found = finder.score(x, y);
+                    if let Some(log_odds) =
+                        found.filter(|&odds| finder.is_telling(means.model, odds, x, y))
+                    {
                         let (a, b) = (number.min(first + new), number.max(first + new));
                         edges.push(Edge { a, b, log_odds });
                     }

@@ -33,7 +33,7 @@ pub struct Report {
     /// How it does on pairs of which something is certain, if there are any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub certain: Option<Certain>,
-    /// Rounds of expectation maximisation, and the likelihood before the first and the last.
+    /// Rounds of expectation maximisation, and before each the logarithm of the posterior density.
     pub rounds: usize,
     pub log_likelihood: Vec<f64>,
 }

@@ -7,7 +7,8 @@ use thiserror::Error;
 #[derive(Debug)]
 pub struct Watch {
     stopped: AtomicBool,
-    /// Bytes that may still be taken.
+    /// Bytes that may be taken, and of these still.
+    bytes: usize,
     left: AtomicI64,
     phase: AtomicUsize,
     done: AtomicU64,
@@ -44,6 +45,7 @@ impl Watch {
     pub fn new(bytes: usize) -> Self {
         Watch {
             stopped: AtomicBool::new(false),
+            bytes,
             left: AtomicI64::new(bytes as i64),
             phase: AtomicUsize::new(0),
             done: AtomicU64::new(0),
@@ -60,6 +62,14 @@ impl Watch {
     /// Whether more memory was taken than there was.
     pub fn is_exhausted(&self) -> bool {
         self.left.load(Ordering::Relaxed) < 0
+    }
+
+    /// Bytes that the work would take at least: as if the phase under way went on as it began.
+    pub fn needed(&self) -> usize {
+        let taken = (self.bytes as i64 - self.left.load(Ordering::Relaxed)) as f64;
+        let (_, done, total) = self.look();
+        let share = if (1..total).contains(&done) { done as f64 / total as f64 } else { 1.0 };
+        (taken / share) as usize
     }
 
     /// Tells the work to stop soon.

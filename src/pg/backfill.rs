@@ -10,7 +10,7 @@ use super::source::{self, Source};
 use super::table::Place;
 use super::tables::Words;
 use super::transaction::{self, PinnedSettings, Procedure};
-use super::{load, lock, queue, rejection, settings, spi, steward, thread, watch, write};
+use super::{load, lock, queue, rejection, settings, spi, steward, thread, trigger, watch, write};
 use crate::error::Error;
 use crate::graph::rules::Rules;
 use crate::graph::{Changes, Day, Graph, Replaced, Settled};
@@ -66,7 +66,7 @@ pub fn backfill(oid: Option<pg_sys::Oid>, procedure: &Procedure) -> Result<(), E
             graph.replace(Replaced { source: source.number, from });
         }
     }
-    settle(Kind::Backfill, graph, &configuration, None, procedure.may_commit())?;
+    settle(Operation::new(Kind::Backfill), graph, &configuration, None, procedure.may_commit())?;
     queue::remove(&queued);
     for (source, tally) in sources.iter().zip(&tallies) {
         record(source, tally);
@@ -83,7 +83,7 @@ pub fn retract(sources: &[Source]) -> Result<(), Error> {
     for source in sources {
         graph.replace(Replaced { source: source.number, from: Day::MIN });
     }
-    settle(Kind::Backfill, graph, &configuration, None, false)?;
+    settle(Operation::new(Kind::Backfill), graph, &configuration, None, false)?;
     progress::end();
     Ok(())
 }
@@ -94,7 +94,8 @@ pub fn rebuild(procedure: &Procedure) -> Result<(), Error> {
     transaction::lock_graph();
     steward::end_what_is_over()?;
     progress::begin(Work::Rebuild);
-    settle(Kind::Rebuild, Graph::default(), &*configuration::current()?, None, procedure.may_commit())?;
+    let operation = Operation::new(Kind::Rebuild);
+    settle(operation, Graph::default(), &*configuration::current()?, None, procedure.may_commit())?;
     progress::end();
     Ok(())
 }
@@ -107,10 +108,11 @@ pub struct Matches {
     pub pairs: Vec<(String, String, f64)>,
 }
 
-/// Lets pairs that a probability makes one person's take the place of those so far.
-pub fn replace_matches(matches: &Matches, procedure: &Procedure) -> Result<(), Error> {
+/// Lets pairs that a probability makes one person's take the place of those so far, for this reason.
+pub fn replace_matches(matches: &Matches, reason: &str, procedure: &Procedure) -> Result<(), Error> {
     let configuration = configuration::current()?;
-    settle(Kind::Match, Graph::default(), &configuration, Some(matches), procedure.may_commit())
+    let operation = Operation::new(Kind::Match).because(Some(reason.to_owned()));
+    settle(operation, Graph::default(), &configuration, Some(matches), procedure.may_commit())
 }
 
 /// What a rebuild would change; it changes nothing.
@@ -125,7 +127,7 @@ pub fn preview() -> Result<Box<Changes>, Error> {
 /// Adds the stored graph to fresh counts, decides, and writes what changed. `ends_soon`: the
 /// transaction does, after this.
 fn settle(
-    kind: Kind,
+    mut operation: Operation,
     graph: Graph,
     configuration: &Configuration,
     matches: Option<&Matches>,
@@ -141,7 +143,7 @@ fn settle(
     };
     let changes = transaction::with_snapshot(|| solve(graph, rules, words, matches))?;
     progress::phase(Phase::Writing, changes.count() as i64, 0);
-    Operation::new(kind).log(&changes);
+    operation.log(&changes);
     spi::run(
         "INSERT INTO identity_resolve.last_decision (configuration) VALUES (identity_resolve.deciding_configuration())
          ON CONFLICT (one_row) DO UPDATE SET configuration = excluded.configuration, at = now()",
@@ -207,7 +209,7 @@ impl Backfill<'_> {
         // Its mode may have been switched since it was looked up.
         let mode = transaction::with_latest_snapshot(|| source::of_number(self.source.number))?
             .map_or(Mode::Manual, |source| source.mode);
-        let counts_at_once = source::counts_at_once(self.source, mode);
+        let counts_at_once = trigger::counts_at_once(self.source, mode);
         if counts_at_once || mode == Mode::Queue {
             lock::become_consumer();
         }
@@ -215,7 +217,7 @@ impl Backfill<'_> {
             watch::tree(self.source.oid).into_iter().for_each(lock::keep_writers_from);
         }
         if mode != Mode::Manual {
-            source::make_triggers(self.source.oid, self.source.mapping.key.is_some())?;
+            trigger::make(self.source.oid, self.source.mapping.key.is_some())?;
         }
         Ok(())
     }

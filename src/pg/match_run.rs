@@ -78,6 +78,11 @@ struct Run<'r> {
 }
 
 impl Run<'_> {
+    /// What the log says of it.
+    fn reason(&self) -> String {
+        format!("model {}", self.name)
+    }
+
     /// Compares all records.
     fn full(&self) -> Result<Json, Error> {
         let (since, loaded) = transaction::with_snapshot(|| {
@@ -104,13 +109,13 @@ impl Run<'_> {
         let (sender, pages) = channel();
         let (model, record_type) = (Arc::clone(&self.model), self.record_type.clone());
         let mut write = || pages.try_iter().for_each(|pages| match_index::write(index, pages));
-        let Outcome { matches, reviews, report } =
+        let Outcome { matches, reviews, mut report } =
             parallel::run(loaded.bytes(), &mut write, move |watch| {
                 outcome(&loaded, &model, &record_type, &sender, watch)
             })?;
         match_index::finish(index, &State { links: matches.pairs.len(), ..state });
-        backfill::replace_matches(&matches, self.procedure)?;
-        review::replace(&Scope::Sources(&matches.scope), &reviews);
+        backfill::replace_matches(&matches, &self.reason(), self.procedure)?;
+        report["reviews"] = review::replace(&Scope::Sources(&matches.scope), &reviews).into();
         Ok(report)
     }
 
@@ -169,8 +174,8 @@ impl Run<'_> {
                         links: refreshed.joined,
                         ..state.clone()
                     };
-                    let report = report_of_new(&state, &refreshed, arrived);
-                    self.apply(&index, state, refreshed)?;
+                    let mut report = report_of_new(&state, &refreshed, arrived);
+                    report["reviews"] = self.apply(&index, state, refreshed)?.into();
                     return Ok(Some(report));
                 }
                 Err(Halt::Gone) => {
@@ -226,8 +231,8 @@ impl Run<'_> {
         Ok(Some(Read { news: News { arrived, present }, marks: after }))
     }
 
-    /// Writes down what a refresh has found.
-    fn apply(&self, index: &Index, state: State, refreshed: Refreshed) -> Result<(), Error> {
+    /// Writes down what a refresh has found; returns how many reviews there are of it.
+    fn apply(&self, index: &Index, state: State, refreshed: Refreshed) -> Result<usize, Error> {
         let Refreshed { links, reviews, scope, pages, .. } = refreshed;
         let name = |(side, key): &Name| {
             format!("{}:{}{key}", self.record_type, state.sources[usize::from(*side)])
@@ -243,7 +248,7 @@ impl Run<'_> {
         let ends: FxHashSet<String> = changed.keys().flat_map(|(a, b)| [a.clone(), b.clone()]).collect();
         if !changed.is_empty() {
             let configuration = live::begin()?;
-            let mut operation = Operation::new(history::Kind::Match);
+            let mut operation = Operation::new(history::Kind::Match).because(Some(self.reason()));
             live::apply(&configuration, &mut operation, ends, true, &mut || {
                 let mut graph = Graph::default();
                 for ((a, b), probability) in &changed {
@@ -255,9 +260,9 @@ impl Run<'_> {
         let scope: Vec<String> = scope.iter().map(name).collect();
         let reviews: Vec<(String, String, f64)> =
             reviews.iter().map(|(a, b, probability)| (name(a), name(b), *probability)).collect();
-        review::replace(&Scope::Records(&scope), &reviews);
+        let found = review::replace(&Scope::Records(&scope), &reviews);
         index.refresh(pages, &state);
-        Ok(())
+        Ok(found)
     }
 }
 
@@ -267,7 +272,7 @@ fn report_of_new(state: &State, refreshed: &Refreshed, arrived: u32) -> Json {
         "records_compared": arrived,
         "pairs_compared": refreshed.pairs_compared,
         "links": state.links,
-        "reviews": refreshed.reviews.len(),
+        "reviews": 0,
     })
 }
 
@@ -308,11 +313,11 @@ fn outcome(
     watch.go_on()?;
     let reviews: Vec<_> = people.doubtful().map(named).filter(differ).collect();
     let matches = Matches { scope: loaded.scope(record_type), pairs };
-    let report = report(&people.counts, matches.pairs.len(), reviews.len(), &people.groups);
+    let report = report(&people.counts, matches.pairs.len(), &people.groups);
     Ok(Outcome { matches, reviews, report })
 }
 
-fn report(counts: &[RuleCount], links: usize, reviews: usize, groups: &[u32]) -> Json {
+fn report(counts: &[RuleCount], links: usize, groups: &[u32]) -> Json {
     let mut sizes: FxHashMap<u32, usize> = FxHashMap::default();
     groups.iter().for_each(|&group| *sizes.entry(group).or_default() += 1);
     let several = sizes.values().filter(|&&size| size > 1);
@@ -322,7 +327,6 @@ fn report(counts: &[RuleCount], links: usize, reviews: usize, groups: &[u32]) ->
         "pairs_compared": counts.iter().map(|count| count.pairs).sum::<u64>(),
         "blocking": counts,
         "links": links,
-        "reviews": reviews,
         "groups": several.clone().count(),
         "largest_group": several.max().copied().unwrap_or(1),
     })

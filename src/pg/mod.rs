@@ -41,6 +41,7 @@ mod table;
 mod tables;
 mod thread;
 pub mod transaction;
+mod trigger;
 mod truth;
 pub mod undo;
 mod watch;

@@ -4,7 +4,7 @@ use super::configuration::{self, Configuration};
 use super::cursor::{self, Row};
 use super::history::{Kind, Operation};
 use super::watch::{self, Watched};
-use super::{backfill, live, queue, rejection, source, statement, transaction};
+use super::{backfill, live, queue, rejection, source, statement, transaction, trigger};
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::source::batch::Batch;
@@ -135,7 +135,7 @@ pub fn observe(fcinfo: pg_sys::FunctionCallInfo) -> Result<(), Error> {
     let watched = match configuration.watched(call.relation()) {
         Ok(Some(watched)) => watched,
         // A partition that was detached keeps its triggers.
-        Ok(None) if source::made_trigger(call.trigger_name()) => return Ok(()),
+        Ok(None) if trigger::is_ours(call.trigger_name()) => return Ok(()),
         Ok(None) => return Err(Error::NotWatched { relation: call.relation_name() }),
         Err(error) => {
             // A writer of a queue is never failed by what is wrong with a mapping.

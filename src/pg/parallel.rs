@@ -40,7 +40,10 @@ pub fn run<T: Send + 'static>(
         pulse();
     });
     pulse();
-    result.map_err(|Stopped| Error::MatchMemory { limit_mb })
+    result.map_err(|Stopped| Error::MatchMemory {
+        limit_mb,
+        needed_mb: (taken + watch.needed()).div_ceil(1 << 20),
+    })
 }
 
 /// Tells the work to stop when the one who waits for it goes away.

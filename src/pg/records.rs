@@ -323,13 +323,11 @@ pub fn load(plans: &[Plan], specs: &[FieldSpec], link_only: bool, share: f64) ->
         rows: Vec::new(),
     };
     let mut sides: Vec<u16> = Vec::new();
+    let estimated: Vec<i64> = plans.iter().map(|plan| estimated_rows(plan.source.oid)).collect();
+    let expected = estimated.iter().sum::<i64>() as f64;
     for (side, plan) in plans.iter().enumerate() {
+        progress::phase(progress::Phase::Reading, estimated[side], plan.source.oid.to_u32());
         let side = side as u16;
-        progress::phase(
-            progress::Phase::Reading,
-            estimated_rows(plan.source.oid),
-            plan.source.oid.to_u32(),
-        );
         loaded.names.begin_source(&plan.source.name);
         let some = match (share * PARTS as f64) as i64 {
             PARTS.. => String::new(),
@@ -350,9 +348,11 @@ pub fn load(plans: &[Plan], specs: &[FieldSpec], link_only: bool, share: f64) ->
                     sides.push(side);
                     loaded.records.push(row[1..].iter().map(String::as_str), side);
                 }
-                let needed_mb = (loaded.records.bytes() + loaded.names.bytes()) >> 20;
-                if needed_mb > limit_mb as usize {
-                    return Err(Error::MatchMemory { limit_mb });
+                let bytes = loaded.records.bytes() + loaded.names.bytes();
+                if bytes >> 20 > limit_mb as usize {
+                    let of_all = (expected / sides.len() as f64).max(1.0);
+                    let needed_mb = ((bytes as f64 * of_all) as usize).div_ceil(1 << 20);
+                    return Err(Error::MatchMemory { limit_mb, needed_mb });
                 }
             }
             Ok(())

@@ -1,6 +1,7 @@
 //! Pairs that matching puts before somebody.
 
 use super::spi;
+use serde_json::Value as Json;
 
 /// Whose reviews a run of matching decides about.
 pub enum Scope<'s> {
@@ -11,9 +12,10 @@ pub enum Scope<'s> {
 }
 
 /// Puts pairs (canonical texts and the probability) in the place of those that matching has left open
-/// in `scope`. What was decided stays. Links that matching found and a limit holds are possible
-/// duplicate accounts: these are put before somebody as well.
-pub fn replace(scope: &Scope, pairs: &[(String, String, f64)]) {
+/// in `scope`; returns how many of them are open. What was decided stays. Links that matching found and a
+/// limit holds are possible duplicate accounts: these are put before somebody as well. Nobody is asked
+/// about two who are in one profile already, or whose profiles an operator keeps apart.
+pub fn replace(scope: &Scope, pairs: &[(String, String, f64)]) -> usize {
     let (names, in_scope) = match scope {
         Scope::Sources(names) => (
             names,
@@ -40,18 +42,31 @@ pub fn replace(scope: &Scope, pairs: &[(String, String, f64)]) {
              FROM unnest($2::text[], $3::text[], $4::float8[]) AS p (a, b, probability)
              UNION ALL
              SELECT a, b, probability, 'possible duplicate account' FROM held AS p WHERE {in_scope}),
-         found AS (
+         one AS (
              SELECT least(a COLLATE \"C\", b COLLATE \"C\") AS a, greatest(a COLLATE \"C\", b COLLATE \"C\") AS b,
                     max(probability) AS probability, max(reason) AS reason
              FROM pair GROUP BY 1, 2),
+         found AS (
+             SELECT one.*
+             FROM one
+             LEFT JOIN identity_resolve.identifier AS x ON x.identifier = one.a COLLATE \"default\"
+             LEFT JOIN identity_resolve.identifier AS y ON y.identifier = one.b COLLATE \"default\"
+             WHERE (x.profile = y.profile) IS NOT TRUE
+               AND ((least(x.profile, y.profile), greatest(x.profile, y.profile)) IN (
+                   SELECT a, b FROM identity_resolve.separated_profiles)) IS NOT TRUE),
          gone AS (
              DELETE FROM identity_resolve.review AS p
              WHERE p.state = 'open' AND p.probability IS NOT NULL AND {in_scope}
-               AND (p.a, p.b) NOT IN (SELECT a, b FROM found))
-         INSERT INTO identity_resolve.review AS r (a, b, probability, reason)
-         SELECT a, b, probability, reason FROM found ORDER BY a, b
-         ON CONFLICT (a, b) DO UPDATE SET probability = excluded.probability, reason = excluded.reason
-         WHERE r.state = 'open' AND (r.probability, r.reason) IS DISTINCT FROM (excluded.probability, excluded.reason)"
+               AND (p.a, p.b) NOT IN (SELECT a, b FROM found)),
+         put AS (
+             INSERT INTO identity_resolve.review AS r (a, b, probability, reason)
+             SELECT a, b, probability, reason FROM found ORDER BY a, b
+             ON CONFLICT (a, b) DO UPDATE SET probability = excluded.probability, reason = excluded.reason
+             WHERE r.state = 'open' AND (r.probability, r.reason) IS DISTINCT FROM (excluded.probability, excluded.reason))
+         SELECT to_jsonb(count(*)) FROM found
+         WHERE (a, b) NOT IN (SELECT a, b FROM identity_resolve.review WHERE state <> 'open')"
     );
-    spi::run(&statement, &[names.to_vec().into(), a.into(), b.into(), probability.into()]);
+    let args = [names.to_vec().into(), a.into(), b.into(), probability.into()];
+    let count = spi::returning_json(&statement, &args);
+    count.as_ref().and_then(Json::as_u64).unwrap_or_default() as usize
 }

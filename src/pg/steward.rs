@@ -30,7 +30,15 @@ pub fn link(a: &str, b: &str, reason: Option<&str>, until: Until) -> Result<Opti
     for end in &ends {
         refuse_unlinkable(&configuration.rules, end)?;
     }
-    let changes = say(Kind::Link, &configuration, &ends, Table::MustLink, reason, until, None)?;
+    let changes = say(
+        Kind::Link,
+        &configuration,
+        std::slice::from_ref(&ends),
+        Table::MustLink,
+        reason,
+        until,
+        None,
+    )?;
     Ok(shared_profile(&changes, &ends))
 }
 
@@ -41,7 +49,15 @@ pub fn unlink(a: &str, b: &str, reason: Option<&str>, until: Until) -> Result<Ve
     for end in &ends {
         refuse_network(&configuration.rules, end)?;
     }
-    let changes = say(Kind::Unlink, &configuration, &ends, Table::Separation, reason, until, None)?;
+    let changes = say(
+        Kind::Unlink,
+        &configuration,
+        std::slice::from_ref(&ends),
+        Table::Separation,
+        reason,
+        until,
+        None,
+    )?;
     Ok(parts(&changes, &ends))
 }
 
@@ -67,11 +83,43 @@ pub fn decide_review(review: i64, accepted: bool) -> Result<Option<Uuid>, Error>
     let effect = (review, "open".to_owned(), state.to_owned());
     let reason = format!("review {review}");
     let ends = [a, b];
-    for end in ends.iter().filter(|_| accepted) {
-        refuse_unlinkable(&configuration.rules, end)?;
+    let mut pairs = vec![ends.clone()];
+    if accepted {
+        for end in &ends {
+            refuse_unlinkable(&configuration.rules, end)?;
+        }
+        pairs.extend(with_latest_snapshot(|| over_limits(&ends)));
     }
-    let changes = say(kind, &configuration, &ends, table, Some(&reason), None, Some(effect))?;
+    let changes = say(kind, &configuration, &pairs, table, Some(&reason), None, Some(effect))?;
     Ok(shared_profile(&changes, &ends))
+}
+
+/// What must be linked as well for the profiles of two identifiers to become one that loses nothing: of
+/// each type of which both have some, together more than one profile may have, all to the first.
+fn over_limits(ends: &[String; 2]) -> Vec<[String; 2]> {
+    let query = "
+        WITH profile AS (
+            SELECT DISTINCT i.profile FROM identity_resolve.identifier AS i
+            WHERE i.identifier IN ($1, $2) AND i.profile IS NOT NULL
+        ), member AS (
+            SELECT i.identifier, i.profile, t.name, t.max_per_profile
+            FROM profile AS p
+            JOIN identity_resolve.identifier AS i USING (profile)
+            JOIN identity_resolve.identifier_type AS t ON t.name = split_part(i.identifier, ':', 1)
+            WHERE t.max_per_profile IS NOT NULL
+        ), over AS (
+            SELECT m.name, min(m.identifier COLLATE \"C\") AS first FROM member AS m GROUP BY m.name
+            HAVING count(*) > min(m.max_per_profile) AND count(DISTINCT m.profile) = 2
+        )
+        SELECT o.first, m.identifier FROM over AS o JOIN member AS m USING (name)
+        WHERE m.identifier <> o.first AND NOT EXISTS (
+            SELECT FROM identity_resolve.separation AS s
+            WHERE s.a IN (o.first, m.identifier) AND s.b IN (o.first, m.identifier))
+        ORDER BY m.identifier COLLATE \"C\"";
+    let [a, b] = ends;
+    spi::all(query, &[a.as_str().into(), b.as_str().into()], |row| {
+        [0, 1].map(|column| row.text(column).unwrap_or_default().to_owned())
+    })
 }
 
 pub(super) fn set_review(review: i64, state: &str) {
@@ -90,11 +138,11 @@ fn begin() -> Result<Rc<Configuration>, Error> {
     live::begin()
 }
 
-/// Lets a table say something about a pair, and the other one nothing.
+/// Lets a table say something about pairs, and the other one nothing.
 fn say(
     kind: Kind,
     configuration: &Configuration,
-    ends: &[String; 2],
+    pairs: &[[String; 2]],
     table: Table,
     reason: Option<&str>,
     until: Until,
@@ -104,10 +152,11 @@ fn say(
         return Err(Error::Ended);
     }
     let mut effects = Effects { review, ..Effects::default() };
-    effects.say(table, ends, reason, until);
+    pairs.iter().for_each(|ends| effects.say(table, ends, reason, until));
     let operation =
         Operation::new(kind).because(reason.map(str::to_owned)).with_effects(effects.to_json());
-    let (changes, _) = conclude(configuration, operation, ends.iter().cloned().collect(), &[])?;
+    let (changes, _) =
+        conclude(configuration, operation, pairs.iter().flatten().cloned().collect(), &[])?;
     Ok(changes.unwrap_or_else(|| unreachable!("two identifiers are decided about")))
 }
 

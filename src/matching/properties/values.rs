@@ -102,8 +102,8 @@ fn comparisons() -> Vec<Comparison> {
     KINDS.map(Comparison::of).into_iter().chain(own).collect()
 }
 
-/// The levels of two values by each comparison, and the code of what is equal.
-fn levels(comparisons: &[Comparison], a: &str, b: &str, nicknames: Nicknames) -> Vec<(Level, u32)> {
+/// The levels of two values by each comparison.
+fn levels(comparisons: &[Comparison], a: &str, b: &str, nicknames: Nicknames) -> Vec<Level> {
     let specs: Vec<FieldSpec> = comparisons
         .iter()
         .map(|comparison| FieldSpec {
@@ -115,7 +115,7 @@ fn levels(comparisons: &[Comparison], a: &str, b: &str, nicknames: Nicknames) ->
         .collect();
     let mut records = Records::new(&specs, false, nicknames);
     [a, b].iter().for_each(|value| records.push(comparisons.iter().map(|_| *value), 0));
-    let mut levels = vec![(MISSING, 0); specs.len()];
+    let mut levels = vec![MISSING; specs.len()];
     records.compare(records.row(0), records.row(1), &mut levels);
     levels
 }
@@ -129,11 +129,11 @@ proptest! {
         let there = levels(&comparisons, &a, &b, Nicknames::default());
         let back = levels(&comparisons, &b, &a, Nicknames::default());
         for (comparison, (there, back)) in comparisons.iter().zip(there.into_iter().zip(back)) {
-            prop_assert_eq!(there.0, back.0, "{:?}", comparison);
+            prop_assert_eq!(there, back, "{:?}", comparison);
             let (a, b) = (canonical(comparison.kind, &a, false), canonical(comparison.kind, &b, false));
-            prop_assert_eq!(there.0 == MISSING, a.is_none() || b.is_none(), "{:?}", comparison);
-            prop_assert_eq!(there.0 == comparison.top(), a.is_some() && a == b, "{:?}", comparison);
-            comparison.describe(there.0);
+            prop_assert_eq!(there == MISSING, a.is_none() || b.is_none(), "{:?}", comparison);
+            prop_assert_eq!(there == comparison.top(), a.is_some() && a == b, "{:?}", comparison);
+            comparison.describe(there);
         }
     }
 
@@ -162,7 +162,7 @@ fn says(kind: Kind, a: &str, b: &str) -> String {
     }
     let comparison = Comparison::of(kind);
     let levels = levels(std::slice::from_ref(&comparison), a, b, nicknames);
-    comparison.describe(levels[0].0)
+    comparison.describe(levels[0])
 }
 
 #[test]
@@ -260,9 +260,9 @@ fn names_in_each_others_place() {
                 });
             let mut records = Records::new(&specs.collect::<Vec<_>>(), false, Nicknames::default());
             [a, b].iter().for_each(|values| records.push(values.iter().copied(), 0));
-            let mut levels = [(MISSING, 0); 2];
+            let mut levels = [MISSING; 2];
             records.compare(records.row(0), records.row(1), &mut levels);
-            let says = (comparisons[0].describe(levels[0].0), comparisons[1].describe(levels[1].0));
+            let says = (comparisons[0].describe(levels[0]), comparisons[1].describe(levels[1]));
             assert_eq!(says == crossed, expected, "{a:?} and {b:?}: {says:?}");
         }
     }

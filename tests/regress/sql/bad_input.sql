@@ -8,26 +8,7 @@ DROP ROLE IF EXISTS bad_input_clerk;
 CREATE ROLE bad_input_clerk;
 CREATE SERVER files FOREIGN DATA WRAPPER file_fdw;
 
--- What a statement fails with. Long values are cut.
-CREATE FUNCTION attempt(statement text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    answer text;
-    state text;
-    message text;
-    detail text;
-    hint text;
-BEGIN
-    IF statement LIKE 'SELECT %' THEN
-        EXECUTE statement INTO answer;
-    ELSE
-        EXECUTE statement;
-    END IF;
-    RETURN 'no error' || coalesce(': ' || left(answer, 200), '');
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
-        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    RETURN concat_ws(E'\n', state || ' ' || message, '  DETAIL ' || nullif(detail, ''), '  HINT   ' || nullif(hint, ''));
-END $$;
+\i tests/regress/attempt.sql
 
 CREATE TABLE customer (id int PRIMARY KEY, email text, phone text, tags text[], document jsonb, photo bytea,
                        price money, updated_at timestamptz);

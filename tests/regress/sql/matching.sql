@@ -310,6 +310,19 @@ SELECT state, profile_a = profile_b AS one_person FROM reviews WHERE review IN (
 SELECT count(*) AS open FROM reviews AS o JOIN reviews AS d USING (a, b)
 WHERE o.state = 'open' AND d.review IN (:yes, :no);
 
+-- Nobody is asked about two of which nothing but a first name is known: that it is the same tells too little.
+CREATE TABLE public.subscriber (id int PRIMARY KEY, first_name text);
+INSERT INTO public.subscriber VALUES (1, 'Noah'), (2, 'Noah'), (3, 'Olivia');
+SELECT add_source('subscriber', '{"key": "id", "traits": {"first_name": "first_name"}}');
+INSERT INTO model (name, sources, parameters)
+SELECT 'subscribers', '{subscriber}', parameters || '{"review_threshold": 0.01}' FROM model WHERE name = 'fake';
+CALL match('subscribers');
+SELECT score('{"first_name": "Noah"}', '{"first_name": "Noah"}', 'subscribers') BETWEEN 0.01 AND 0.5 AS doubtful,
+       match_report -> 'reviews' AS reviews
+FROM model WHERE name = 'subscribers';
+SELECT drop_source('subscriber');
+DELETE FROM model WHERE name = 'subscribers';
+
 -- Models go elsewhere ----------------------------------------------------------------------------
 
 -- What was learned of one table may be applied to another one, here or in another database: parameters are
@@ -352,9 +365,20 @@ WHERE a LIKE 'record:club.member/%' ORDER BY a, b;
 TABLE club_link;
 TABLE club_review;
 
--- If he has two indeed, say so. The link is in force then, and the next match() asks no more.
+-- Who accepts it says that he has two indeed: he is one person then, with both.
+SELECT accept(review) = resolve('customer_number:C3') AS one_person FROM reviews WHERE a LIKE 'record:club.member/%';
+SELECT identifier FROM profile_identifier WHERE profile = resolve('customer_number:C3') ORDER BY identifier;
+SELECT * FROM club_link WHERE probability IS NOT NULL;
+SELECT a, b FROM must_link ORDER BY a;
+TABLE club_review;
+SELECT undo(max(change)) > 0 AS undone FROM history WHERE operation = 'accept';
+SELECT resolve('customer_number:C3') = resolve('customer_number:C4') AS one_person;
+TABLE club_review;
+
+-- Whoever links the numbers says the same: the review is no question any more, and goes with the next match().
 SELECT link('customer_number:C3', 'customer_number:C4', 'registered twice') = resolve('record:club.member/4') AS one_person;
 SELECT * FROM club_link WHERE probability IS NOT NULL;
+TABLE club_review;
 CALL match('club');
 TABLE club_review;
 
@@ -362,6 +386,10 @@ TABLE club_review;
 SELECT identifiers FROM unlink('record:club.member/5', 'record:club.member/6', 'twins');
 CALL match('club');
 SELECT * FROM club_link WHERE probability IS NOT NULL;
+TABLE club_review;
+
+-- The history says which model it was.
+SELECT operation, reason, event FROM history WHERE operation = 'match' AND 'record:club.member/6' = ANY (identifiers);
 
 -- A row that is deleted takes its links and its record with it.
 DELETE FROM club.member WHERE id = 2;
@@ -444,26 +472,7 @@ WHERE name = 'default';
 -- What is wrong is said --------------------------------------------------------------------------
 
 \set ECHO none
--- What a statement fails with. Long values are cut.
-CREATE FUNCTION public.attempt(statement text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    answer text;
-    state text;
-    message text;
-    detail text;
-    hint text;
-BEGIN
-    IF statement LIKE 'SELECT %' THEN
-        EXECUTE statement INTO answer;
-    ELSE
-        EXECUTE statement;
-    END IF;
-    RETURN 'no error' || coalesce(': ' || left(answer, 200), '');
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
-        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    RETURN concat_ws(E'\n', state || ' ' || message, '  DETAIL ' || nullif(detail, ''), '  HINT   ' || nullif(hint, ''));
-END $$;
+\i tests/regress/attempt.sql
 SET client_min_messages = warning;
 DROP ROLE IF EXISTS matching_clerk;
 CREATE ROLE matching_clerk;

@@ -151,26 +151,7 @@ CREATE FUNCTION why_in_short(a text, b text) RETURNS jsonb LANGUAGE sql AS $$
     SELECT without(identity_resolve.why(a, b), '{weight,at,actor,profile,profile_a,profile_b,meaning,needed}')
 $$;
 
--- What a statement fails with. Long values are cut.
-CREATE FUNCTION attempt(statement text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    answer text;
-    state text;
-    message text;
-    detail text;
-    hint text;
-BEGIN
-    IF statement LIKE 'SELECT %' THEN
-        EXECUTE statement INTO answer;
-    ELSE
-        EXECUTE statement;
-    END IF;
-    RETURN 'no error' || coalesce(': ' || left(answer, 200), '');
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
-        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    RETURN concat_ws(E'\n', state || ' ' || message, '  DETAIL ' || nullif(detail, ''), '  HINT   ' || nullif(hint, ''));
-END $$;
+\i tests/regress/attempt.sql
 SET search_path = public, identity_resolve;
 SET timezone = 'UTC';
 \pset format unaligned
@@ -686,7 +667,7 @@ SELECT expired_as_of FROM setting;
 TABLE changed;
 ROLLBACK;
 
--- Of accept() and reject(): the review is open again.
+-- Of accept() and reject(): the review is open again, or joined if the two were one person before.
 BEGIN;
 CALL seen('2024-03-01', '{"loyalty_card": "1", "email": "ann@example.com"}');
 CALL seen('2024-03-01', '{"loyalty_card": "2", "email": "anne@example.com"}');
