@@ -20,10 +20,7 @@ const PERSON: [&str; 5] = ["person", "entity", "profile", "cluster", "entity_id"
 /// Records are written as identifiers, or by their key if there is one source. Rows about records that
 /// are not known are left out; an error if all are.
 pub fn read(oid: pg_sys::Oid, loaded: &Loaded, record_type: &str) -> Result<Vec<Option<u32>>, Error> {
-    let relation = source::relation(oid)?;
-    if !relation.readable {
-        return Err(Error::Denied { relation: relation.name, right: "SELECT" });
-    }
+    let relation = source::readable(oid)?;
     let columns: Vec<String> = source::columns(oid).into_iter().map(|column| column.name).collect();
     let column = |names: &[&'static str]| {
         names.iter().find(|name| columns.iter().any(|column| column == *name)).copied()
