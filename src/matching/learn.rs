@@ -11,6 +11,7 @@
 
 use super::compare::Level;
 use super::kind::Kind;
+use super::known::Label;
 use super::pattern::{CELLS, Cells, Pattern, cell};
 use super::records::Records;
 use super::watch::{Stopped, Watch};
@@ -37,7 +38,7 @@ pub const STATES: usize = 4;
 pub struct Look {
     pub pattern: Pattern,
     /// What is known of them.
-    pub label: Option<Class>,
+    pub label: Option<Label>,
     /// How many pairs they are or stand for.
     pub weight: f64,
 }
@@ -73,7 +74,9 @@ impl Bounds {
         // Only a known name tells that a date is that of birth, a number the person's.
         let of_person = Kind::of_trait(&spec.name) == Some(comparison.kind);
         let (most_of_matched, least_of_related) = match comparison.kind {
-            Kind::GivenName | Kind::FullName => (0.3, 0.7),
+            Kind::GivenName => (0.2, 0.7),
+            // That of both names together says more than that of one.
+            Kind::FullName => (0.3, 0.9),
             Kind::Date | Kind::Id if of_person => (0.3, 0.7),
             Kind::Date | Kind::Id => (1.0, 0.0),
             Kind::FamilyName => (0.3, 0.0),
@@ -86,6 +89,14 @@ impl Bounds {
             _ => 1.0,
         };
         Bounds { weak: comparison.weak(), most_of_matched, least_of_related, most_of_related }
+    }
+
+    /// The bounds if related pairs disagree at least so often in what tells people apart.
+    fn apart(self, least: f64) -> Self {
+        match self.least_of_related {
+            0.0 => self,
+            of_kind => Bounds { least_of_related: of_kind.max(least), ..self },
+        }
     }
 
     /// Of the probabilities within the bounds those nearest to what was found: the constrained maximum
@@ -109,7 +120,7 @@ impl Bounds {
 }
 
 /// How many pairs' worth each class's expected probabilities count beside what is seen.
-const PRIOR_WEIGHT: [f64; KINDS_OF_PAIR] = [10.0, 1.0, 1.0];
+const PRIOR_WEIGHT: [f64; KINDS_OF_PAIR] = [5.0, 1.0, 1.0];
 
 /// How many pairs' worth a field's probabilities as such count in those given another field.
 const PARENT_WEIGHT: f64 = 20.0;
@@ -127,12 +138,20 @@ const UNSEEN: f64 = 1e-9;
 const ROUNDS: usize = 100;
 const LEAST_GAIN: f64 = 1e-7;
 
-/// From where the estimation starts: how many of the classes, the first ones, stay what is expected of
-/// them until the others have found their pairs. As each way up may end at another peak, the highest is
-/// taken (Biernacki, Celeux, Govaert, Computational Statistics & Data Analysis 41, 2003): related pairs
-/// that are free at once can take all matches where little tells the two apart, and those that are not
-/// can be too few where most look otherwise than expected.
-const STARTS: [usize; 2] = [1, 2];
+/// From where the estimation starts.
+struct Start {
+    /// How many of the classes, the first ones, stay what is expected of them until the others have
+    /// found their pairs.
+    kept: usize,
+    /// How often, until then, related pairs disagree at least in what tells people apart.
+    apart: f64,
+}
+
+/// As each way up may end at another peak, the highest is taken (Biernacki, Celeux, Govaert,
+/// Computational Statistics & Data Analysis 41, 2003): related pairs that are free at once can take all
+/// matches where little tells the two apart, and those that are not can be lost to the matches.
+const STARTS: [Start; 3] =
+    [Start { kept: 1, apart: 0.0 }, Start { kept: 2, apart: 0.0 }, Start { kept: 1, apart: 0.95 }];
 
 /// What is expected before anything is seen.
 pub struct Expected {
@@ -170,9 +189,11 @@ pub fn learn(
     };
     let climbed: Vec<(f64, Tables)> = STARTS
         .into_par_iter()
-        .map(|kept| {
+        .map(|Start { kept, apart }| {
             let mut tables = expected.clone();
+            tables.bounds.iter_mut().for_each(|bounds| *bounds = bounds.apart(apart));
             tables.fit(looks, &base, kept, watch)?;
+            tables.bounds.clone_from(&expected.bounds);
             let density = tables.fit(looks, &base, 0, watch)?.last().copied();
             Ok((density.unwrap_or(f64::MIN), tables))
         })
@@ -241,6 +262,16 @@ pub fn state(cells: &[Cells], parent: Option<usize>, pattern: Pattern) -> usize 
     }
 }
 
+/// Whether a pair of which this is certain may be of a class.
+fn allows(label: Label, class: usize) -> bool {
+    let is_matched = class == Class::Matched as usize;
+    match label {
+        Label::Matched => is_matched,
+        Label::Apart => !is_matched,
+        Label::Unrelated => class == Class::Unrelated as usize,
+    }
+}
+
 impl Tables {
     fn state(&self, field: usize, pattern: Pattern) -> usize {
         state(&self.cells, self.parent[field], pattern)
@@ -263,9 +294,9 @@ impl Tables {
     fn posterior(&self, look: &Look) -> ([f64; KINDS_OF_PAIR], f64) {
         let mut joint = self.joint(look.pattern);
         if let Some(label) = look.label {
-            (0..KINDS_OF_PAIR)
-                .filter(|&class| class != label as usize)
-                .for_each(|class| joint[class] = 0.0);
+            for class in (0..KINDS_OF_PAIR).filter(|&class| !allows(label, class)) {
+                joint[class] = 0.0;
+            }
         }
         let sum: f64 = joint.iter().sum();
         if sum <= 0.0 {
@@ -275,8 +306,8 @@ impl Tables {
     }
 
     /// Makes the probabilities those under which the looks are likeliest, but those of the first `kept`
-    /// classes, which stay what they are; returns the logarithm of the
-    /// posterior density (up to a constant, a pair) before each round, which never falls.
+    /// classes, which stay what they are; returns the logarithm of the posterior density (up to a
+    /// constant, a pair) before each round, which never falls.
     fn fit(
         &mut self,
         looks: &[Look],

@@ -10,6 +10,7 @@ pub mod find;
 pub mod frequency;
 pub mod index;
 pub mod kind;
+pub mod known;
 pub mod learn;
 pub mod model;
 pub mod nickname;

@@ -3,6 +3,7 @@
 use super::compare::{CROSSED, Comparison, Level, MISSING, NICKNAME};
 use super::frequency::{CLASSES, Frequencies, class};
 use super::kind::Kind;
+use super::known::Known;
 use super::nickname::{Nicknames, are_nicknames};
 use super::value;
 use hashbrown::HashTable;
@@ -106,6 +107,8 @@ pub struct Records {
     nicknames: Arc<Nicknames>,
     /// Places of given and family name, which may be crossed.
     crossable: Option<(usize, usize)>,
+    /// What is certain about them. Said when they are in their order.
+    pub known: Known,
 }
 
 /// Pairs of so many records of each side that are compared if nothing keeps them apart.
@@ -157,6 +160,7 @@ impl Records {
             link_only,
             nicknames: nicknames.into(),
             crossable,
+            known: Known::default(),
         }
     }
 

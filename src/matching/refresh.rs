@@ -365,7 +365,8 @@ impl Refresh<'_> {
         let group = groups(size, found.iter().filter(|f| is_strong(f)).map(|f| &f.edge));
         let mut touched = vec![false; size];
         (first..size as u32).for_each(|number| touched[group[number as usize] as usize] = true);
-        // Groups that lost somebody, and what held those who are gone to them.
+        // Groups that lost somebody, who may have left others alone; and the links of who is gone.
+        let mut left: Vec<u32> = Vec::new();
         for KeptPair { edge, joined } in self.old.stored.edges()? {
             let gone = [edge.a, edge.b].map(|end| self.is_gone(end));
             if gone == [false, false] {
@@ -374,6 +375,7 @@ impl Refresh<'_> {
             for (end, gone) in [edge.a, edge.b].into_iter().zip(gone) {
                 if !gone && edge.log_odds >= least {
                     touched[group[end as usize] as usize] = true;
+                    left.push(end);
                 }
             }
             if joined {
@@ -385,6 +387,7 @@ impl Refresh<'_> {
             .iter()
             .filter(|f| is_strong(f) && is_touched(f.edge.a))
             .flat_map(|f| [f.edge.a, f.edge.b])
+            .chain(left)
             .chain(first..size as u32)
             .collect();
         members.par_sort_unstable();

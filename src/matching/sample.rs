@@ -2,7 +2,8 @@
 //! ones for the rest.
 
 use super::blocking::{Keys, Rule, blocks};
-use super::learn::{Class, Look};
+use super::known::Label;
+use super::learn::Look;
 use super::pattern::{Comparer, MOST_FIELDS, Pattern};
 use super::watch::{Stopped, Watch};
 use rayon::prelude::*;
@@ -31,8 +32,8 @@ pub struct Sampled {
     pub b: u32,
     /// How many pairs it stands for.
     pub weight: f64,
-    /// What it is taken for.
-    pub label: Option<Class>,
+    /// What it is taken for, if that is not to be found out.
+    pub label: Option<Label>,
 }
 
 /// A stream of numbers that look random: SplitMix64 (Steele, Lea, Flood, OOPSLA 2014).
@@ -89,7 +90,7 @@ pub fn of_stratum(
                     a,
                     b,
                     weight: stratum.one_of as f64,
-                    label: None,
+                    label: records.known.label(a, b),
                 });
             }
         }
@@ -133,7 +134,7 @@ pub fn of_rest(
                     continue;
                 }
                 let pattern = comparer.compare(records.row(a), records.row(b), &mut equal);
-                let label = Some(Class::Unrelated);
+                let label = records.known.label(a, b).or(Some(Label::Unrelated));
                 sampled.push(Sampled { pattern, agree, a, b, weight: 0.0, label });
             }
             watch.take(size_of_val(&sampled[..]))?;
@@ -160,7 +161,8 @@ pub fn of_all(comparer: &Comparer, keys: &Keys, watch: &Watch) -> Result<Vec<Sam
                 .map(|b| {
                     let pattern = comparer.compare(records.row(a), records.row(b), &mut equal);
                     let agree = keys.agree(keys.row(a), keys.row(b));
-                    Sampled { pattern, agree, a, b, weight: 1.0, label: None }
+                    let label = records.known.label(a, b);
+                    Sampled { pattern, agree, a, b, weight: 1.0, label }
                 })
                 .collect();
             watch.take(size_of_val(&sampled[..]))?;
@@ -172,7 +174,7 @@ pub fn of_all(comparer: &Comparer, keys: &Keys, watch: &Watch) -> Result<Vec<Sam
 
 /// Pairs that look the same, put together; in a fixed order.
 pub fn looks(sampled: &[Sampled]) -> Vec<Look> {
-    let mut by_pattern: FxHashMap<(Pattern, Option<Class>), f64> = FxHashMap::default();
+    let mut by_pattern: FxHashMap<(Pattern, Option<Label>), f64> = FxHashMap::default();
     for pair in sampled {
         *by_pattern.entry((pair.pattern, pair.label)).or_default() += pair.weight;
     }

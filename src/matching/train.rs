@@ -30,9 +30,23 @@ pub struct Report {
     /// Precision, recall and F1 that are expected at the threshold.
     pub expected_precision: f64,
     pub expected_recall: f64,
+    /// How it does on pairs of which something is certain, if there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certain: Option<Certain>,
     /// Rounds of expectation maximisation, and before each the logarithm of the posterior density.
     pub rounds: usize,
     pub log_likelihood: Vec<f64>,
+}
+
+/// What a model makes of pairs that certain identifiers decide, of those in the sample.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Certain {
+    /// Pairs with the same identifier, estimated; and the share of them at least as probable as the
+    /// threshold.
+    pub pairs: f64,
+    pub recall: f64,
+    /// Of the pairs so probable that both have an identifier the share that have the same.
+    pub precision: f64,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -145,6 +159,7 @@ pub fn train(
         recall_of_blocking,
         expected_precision,
         expected_recall,
+        certain: certain(records, &sampled, &scored, model.match_threshold, pairs_share),
         rounds: likelihood.len(),
         log_likelihood: likelihood,
     };
@@ -260,6 +275,26 @@ fn expected(scored: &[f64], sampled: &[Sampled], threshold: f64) -> (f64, f64) {
     }
     let share = |of: f64| if of > 0.0 { right / of } else { 1.0 };
     (share(taken), share(all))
+}
+
+/// How it does on pairs of which something is certain. `pairs_share`: pairs at hand for each there is.
+fn certain(
+    records: &Records,
+    sampled: &[Sampled],
+    scored: &[f64],
+    threshold: f64,
+    pairs_share: f64,
+) -> Option<Certain> {
+    let (mut same, mut found, mut right) = (0.0, 0.0, 0.0);
+    for (pair, &p) in sampled.iter().zip(scored) {
+        let Some(is_same) = records.known.same_name(pair.a, pair.b) else { continue };
+        let weight = |counts: bool| if counts { pair.weight } else { 0.0 };
+        same += weight(is_same);
+        found += weight(p >= threshold);
+        right += weight(is_same && p >= threshold);
+    }
+    let precision = if found > 0.0 { right / found } else { 1.0 };
+    (same > 0.0).then(|| Certain { pairs: same / pairs_share, recall: right / same, precision })
 }
 
 /// What the rules of a model find of the matches of the sample; and the share that all of them find.

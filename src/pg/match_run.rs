@@ -8,7 +8,7 @@ use super::model::{self, Prepared};
 use super::records::{self, Loaded, Names, Plan, Rows, key_hash};
 use super::review::Scope;
 use super::transaction::{self, PinnedSettings, Procedure};
-use super::{configuration, live, parallel, progress, review, spi};
+use super::{configuration, live, parallel, progress, review, source, spi};
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::matching::find::{Edge, RuleCount, compares_all, is_few};
@@ -50,9 +50,11 @@ pub fn run(name: &str, procedure: &Procedure) -> Result<(), Error> {
     Ok(())
 }
 
-/// Backfills sources that nobody has: only records that are known can be linked.
+/// Backfills sources that nobody has: only records that are known can be linked. Fails if one may not be
+/// read.
 fn read_what_never_was(sources: Option<&[pg_sys::Oid]>, procedure: &Procedure) -> Result<(), Error> {
     for source in keyed(sources)? {
+        source::readable(source.oid)?;
         let was_read = "SELECT FROM identity_resolve.source WHERE id = $1 AND backfilled_at IS NOT NULL";
         if spi::one(was_read, &[(source.number as i32).into()], |_| ()).is_none() {
             backfill::backfill(Some(source.oid), procedure)?;

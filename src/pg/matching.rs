@@ -31,7 +31,8 @@ pub fn train(name: &str, sources: Option<Vec<pg_sys::Oid>>, options: &str) -> Re
     let specs = records::fields(&plans, &options.comparisons())?;
     check_blocking(&options, specs.iter().map(|spec| spec.name.as_str()))?;
     let share = records::share_to_learn_from(&plans)?;
-    let loaded = records::load(&plans, &specs, options.link_only, share)?;
+    let mut loaded = records::load(&plans, &specs, options.link_only, share)?;
+    loaded.know(&configuration.rules, &plans);
     let asked = options.clone();
     let (found, report) = parallel::run(loaded.bytes(), &mut || (), move |watch| {
         train::train(&loaded.records, share, &asked, watch)

@@ -11,14 +11,17 @@ use crate::identifier::Normalizer;
 use crate::matching::compare::Comparison;
 use crate::matching::index::name_hash;
 use crate::matching::kind::Kind;
+use crate::matching::known::Known;
 use crate::matching::pattern::MOST_FIELDS;
 use crate::matching::records::{FieldSpec, Records};
 use crate::matching::text::is_void;
 use crate::matching::value;
 use crate::source::mapping::Field;
 use pgrx::pg_sys;
+use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::{Receiver, SyncSender};
 
@@ -150,10 +153,7 @@ impl<'s> Plan<'s> {
     /// The query that reads the key and then all of a trait's values, for each field in turn; `None`
     /// in a place is a value that the source does not have.
     pub fn query(&self, fields: &[(String, usize)], rest: &str) -> Result<String, Error> {
-        let relation = source::relation(self.source.oid)?;
-        if !relation.readable {
-            return Err(Error::Denied { relation: relation.name, right: "SELECT" });
-        }
+        let relation = source::readable(self.source.oid)?;
         let columns = source::columns(self.source.oid);
         let text = |name: &str| {
             let column = columns.iter().find(|column| column.name == name);
@@ -392,6 +392,74 @@ impl Loaded {
 
     pub fn bytes(&self) -> usize {
         self.records.bytes() + self.names.bytes()
+    }
+}
+
+impl Loaded {
+    /// Where records are, by their canonical texts.
+    pub fn places(&self, record_type: &str) -> FxHashMap<String, u32> {
+        let mut places = FxHashMap::default();
+        for record in 0..self.records.len() as u32 {
+            if record % 4096 == 0 {
+                transaction::check_for_cancel();
+            }
+            places.insert(self.identifier(record_type, record), record);
+        }
+        places
+    }
+
+    /// Notes what certain identifiers and operators say about the records: those that share one that a
+    /// person can have but one of, and pairs that were linked or separated.
+    pub fn know(&mut self, rules: &Rules, plans: &[Plan]) {
+        let Some(record_type) = rules.record_type().map(|kind| &rules.type_of(kind).name) else {
+            return;
+        };
+        let names = plans.iter().flat_map(|plan| plan.source.mapping.identifiers.keys());
+        let kinds: BTreeSet<u16> = names.filter_map(|name| rules.type_index(name)).collect();
+        let mut kinds: Vec<(i32, &str, u16)> = kinds
+            .into_iter()
+            .map(|kind| (rules.type_of(kind), kind))
+            .filter(|(of, _)| of.role == Role::Person && of.max_per_profile == Some(1))
+            .map(|(of, kind)| (of.priority, of.name.as_str(), kind))
+            .collect();
+        kinds.sort_unstable();
+        let scope = self.scope(record_type);
+        let mut places = OnceCell::new();
+        let mut place = |text: &str| {
+            places.get_or_init(|| self.places(record_type));
+            places.get_mut().and_then(|places| places.get(text)).copied()
+        };
+        let mut known = Known::default();
+        let pairs = "SELECT a, b, true FROM identity_resolve.must_link
+             UNION ALL SELECT a, b, false FROM identity_resolve.separation";
+        let in_scope = |text: &str| scope.iter().any(|prefix| text.starts_with(prefix));
+        stream(pairs, &[], |row| {
+            let (Some(a), Some(b)) = (row.text(0), row.text(1)) else { return };
+            if in_scope(a)
+                && in_scope(b)
+                && let (Some(a), Some(b)) = (place(a), place(b))
+            {
+                known.say(a, b, row.bool(2).unwrap_or_default());
+            }
+        });
+        // The strongest type last: it counts.
+        for (number, (_, name, _)) in kinds.iter().enumerate().rev() {
+            stream(
+                "SELECT r.identifier, p.id
+                 FROM identity_resolve.identifier AS p
+                 JOIN identity_resolve.link AS l ON l.a = p.id AND l.held_reason IS NULL AND l.evidence <> ''
+                 JOIN identity_resolve.identifier AS r ON r.id = l.b
+                 WHERE starts_with(p.identifier, $1 || ':') ORDER BY p.id DESC",
+                &[(*name).into()],
+                |row| {
+                    let record = row.text(0).filter(|text| in_scope(text)).and_then(&mut place);
+                    if let (Some(record), Some(id)) = (record, row.int8(1)) {
+                        known.name(record, number as u16, id);
+                    }
+                },
+            );
+        }
+        self.records.known = known;
     }
 }
 

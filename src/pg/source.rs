@@ -105,6 +105,15 @@ pub fn relation(oid: pg_sys::Oid) -> Result<Relation, Error> {
     .ok_or_else(|| Error::RelationGone(oid.to_u32().to_string()))
 }
 
+/// Looks a relation up that the current role may read; an error if it may not.
+pub fn readable(oid: pg_sys::Oid) -> Result<Relation, Error> {
+    let relation = relation(oid)?;
+    match relation.readable {
+        true => Ok(relation),
+        false => Err(Error::Denied { relation: relation.name, right: "SELECT" }),
+    }
+}
+
 /// The columns of a relation.
 pub fn columns(oid: pg_sys::Oid) -> Vec<Column> {
     spi::all(

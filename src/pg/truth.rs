@@ -4,7 +4,6 @@ use super::cursor::stream;
 use super::records::Loaded;
 use super::scan::quoted;
 use super::source;
-use super::transaction;
 use crate::error::Error;
 use crate::matching::evaluate::groups;
 use crate::matching::find::Edge;
@@ -21,10 +20,7 @@ const PERSON: [&str; 5] = ["person", "entity", "profile", "cluster", "entity_id"
 /// Records are written as identifiers, or by their key if there is one source. Rows about records that
 /// are not known are left out; an error if all are.
 pub fn read(oid: pg_sys::Oid, loaded: &Loaded, record_type: &str) -> Result<Vec<Option<u32>>, Error> {
-    let relation = source::relation(oid)?;
-    if !relation.readable {
-        return Err(Error::Denied { relation: relation.name, right: "SELECT" });
-    }
+    let relation = source::readable(oid)?;
     let columns: Vec<String> = source::columns(oid).into_iter().map(|column| column.name).collect();
     let column = |names: &[&'static str]| {
         names.iter().find(|name| columns.iter().any(|column| column == *name)).copied()
@@ -71,13 +67,7 @@ struct Places<'l> {
 
 impl<'l> Places<'l> {
     fn new(loaded: &'l Loaded, record_type: &str) -> Self {
-        let mut by_name = FxHashMap::default();
-        for record in 0..loaded.records.len() as u32 {
-            if record % 4096 == 0 {
-                transaction::check_for_cancel();
-            }
-            by_name.insert(loaded.identifier(record_type, record), record);
-        }
+        let by_name = loaded.places(record_type);
         let prefix = format!("{record_type}:");
         Places { loaded, prefix, by_name, known: 0, unknown: 0, first_unknown: None }
     }

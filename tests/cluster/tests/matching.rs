@@ -1,7 +1,8 @@
 //! Matching can be cancelled at any moment, runs out of memory with an error, and tells how far it is.
 
-use cluster::{CANCEL_MS, Cluster, Database, Dice, error_code, versions};
+use cluster::{CANCEL_MS, Cluster, Database, Dice, error_code, insist, versions, while_working};
 use postgres::Client;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// People who differ in everything, a third of them twice, with slips of the pen.
@@ -76,6 +77,70 @@ fn a_cancel_is_answered_at_once_and_leaves_nothing_behind() {
     assert!(slowest <= CANCEL_MS, "{slowest} ms");
 }
 
+/// The model, the links that it found, and the pairs in doubt.
+fn found(client: &mut Client) -> String {
+    let query = "SELECT md5((SELECT parameters::text FROM identity_resolve.model))
+        || md5((SELECT string_agg(concat_ws(' ', a, b, probability, held_reason), ',' ORDER BY a, b)
+                FROM identity_resolve.links WHERE kind = 'matched'))
+        || md5(coalesce((SELECT string_agg(concat_ws(' ', a, b, probability), ',' ORDER BY a, b) FROM identity_resolve.reviews), ''))";
+    client.query_one(query, &[]).unwrap().get(0)
+}
+
+/// Rows come, change and go while others match what is new, and are cancelled now and then. What is
+/// left of it is what a run over everything finds.
+#[test]
+fn what_is_new_is_matched_beside_writers_and_cancels() {
+    let cluster = Cluster::running();
+    let database = prepare(&cluster, "match_new", 20_000);
+    database.run("SELECT identity_resolve.set_mode('person', 'trigger')");
+    database.run("SELECT identity_resolve.train()");
+    database.run("CALL identity_resolve.match()");
+    let mut client = database.connect();
+    let mut dice = Dice::new(u64::from(std::process::id()));
+    let (mut cancelled, mut finished) = (0, 0);
+    while_working(
+        |done| {
+            let mut writer = database.connect();
+            let mut dice = Dice::new(7);
+            while !done.load(Ordering::Relaxed) {
+                let id = dice.below(30_000);
+                let statement = match dice.below(4) {
+                    0 => format!("DELETE FROM person WHERE id = {id}"),
+                    1 => format!("UPDATE person SET last_name = letters('l' || {id} % 7919, 8) WHERE id = {id}"),
+                    2 => format!("UPDATE person SET id = 100000 + {id} WHERE id = {id} AND NOT EXISTS (SELECT FROM person WHERE id = 100000 + {id})"),
+                    _ => format!(
+                        "INSERT INTO person SELECT {id}, first_name, last_name, birth_date, city, NULL FROM person
+                         WHERE id <> {id} ORDER BY md5(id::text || {id}) LIMIT 1 ON CONFLICT DO NOTHING"
+                    ),
+                };
+                insist(&mut writer, &[statement], &[]);
+            }
+        },
+        || {
+            for _ in 0..25 {
+                let patience = 1 + dice.below(600);
+                client.batch_execute(&format!("SET statement_timeout = {patience}")).unwrap();
+                match error_code(&client.batch_execute("CALL identity_resolve.match()")) {
+                    "57014" => cancelled += 1,
+                    "no error" => finished += 1,
+                    other => panic!("{other}"),
+                }
+            }
+        },
+    );
+    println!("{cancelled} cancelled, {finished} finished");
+    client.batch_execute("SET statement_timeout = 0; CALL identity_resolve.match()").unwrap();
+    let compared =
+        "SELECT (match_report ->> 'records_compared')::int < (match_report ->> 'records')::int / 2
+        FROM identity_resolve.model";
+    assert!(client.query_one(compared, &[]).unwrap().get::<_, bool>(0), "only what is new");
+    let by_and_by = found(&mut client);
+    client
+        .batch_execute("DELETE FROM identity_resolve.match_index; CALL identity_resolve.match()")
+        .unwrap();
+    assert_eq!(found(&mut client), by_and_by);
+}
+
 #[test]
 fn what_is_too_much_is_an_error_that_names_the_setting() {
     let cluster = Cluster::running();
@@ -106,13 +171,10 @@ fn neither_threads_nor_the_order_of_rows_matter() {
     ] {
         client.batch_execute(statement).unwrap();
         client.batch_execute("SELECT identity_resolve.train()").unwrap();
+        // As if it had never been: what was compared before is not compared again.
+        client.batch_execute("DELETE FROM identity_resolve.match_index").unwrap();
         client.batch_execute("CALL identity_resolve.match()").unwrap();
-        let query = "SELECT md5((SELECT parameters::text FROM identity_resolve.model))
-            || md5((SELECT string_agg(concat_ws(' ', a, b, probability), ',' ORDER BY a, b)
-                    FROM identity_resolve.links WHERE kind = 'matched'))
-            || md5(coalesce((SELECT string_agg(concat_ws(' ', a, b, probability), ',' ORDER BY a, b) FROM identity_resolve.reviews), ''))";
-        let found: String = client.query_one(query, &[]).unwrap().get(0);
-        seen.push(found);
+        seen.push(found(&mut client));
     }
     assert_eq!(seen[0], seen[1], "threads");
     assert_eq!(seen[0], seen[2], "order of rows");
