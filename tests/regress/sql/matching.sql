@@ -567,7 +567,10 @@ SELECT attempt($$UPDATE model SET parameters = parameters || '{"match_threshold"
 SELECT regexp_replace(attempt($$UPDATE model SET parameters = jsonb_set(parameters, '{fields,1,levels,0,matched}', '[-1]') WHERE name = 'fake'$$), 'has \d', 'has N');
 SELECT attempt($$UPDATE model SET parameters = parameters #- '{fields,0,levels,0}' WHERE name = 'fake'$$);
 SELECT attempt($$UPDATE model SET parameters = jsonb_set(parameters, '{fields}', '[]') WHERE name = 'fake'$$);
-SELECT attempt($$UPDATE model SET parameters = jsonb_set(parameters, '{fields,0,depends_on}', '"birth_date"') WHERE name = 'fake'$$);
+SELECT attempt($$UPDATE model SET parameters = jsonb_set(parameters, dependent.path, dependent.name) FROM (
+    SELECT ARRAY['fields', (n - 1)::text, 'depends_on'] AS path, field -> 'name' AS name
+    FROM model, jsonb_array_elements(parameters -> 'fields') WITH ORDINALITY AS f (field, n)
+    WHERE model.name = 'fake' AND field ? 'depends_on' ORDER BY n LIMIT 1) AS dependent WHERE model.name = 'fake'$$);
 SELECT attempt($$UPDATE model SET parameters = parameters || '{"blocking": [["surname"]]}' WHERE name = 'fake'$$);
 -- 15. A role without rights, or without some of them.
 SET ROLE matching_clerk;

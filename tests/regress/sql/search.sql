@@ -78,7 +78,7 @@ SELECT count(*) FROM search(jsonb_build_object('last_name', repeat('x', 1000000)
 
 -- A second run compares nothing.
 CALL match();
-SELECT match_report FROM model;
+SELECT match_report -> 'records_compared' AS compared, match_report -> 'pairs_compared' AS pairs FROM model;
 
 -- Records come, go and change.
 INSERT INTO febrl.dataset3 SELECT * FROM later;
@@ -87,7 +87,9 @@ UPDATE febrl.dataset3 SET surname = 'smith' WHERE hashtext(rec_id) % 50 = 2;
 UPDATE febrl.dataset3 SET rec_id = rec_id || '-new' WHERE hashtext(rec_id) % 100 = 3;
 CALL backfill();
 CALL match();
-SELECT (match_report ->> 'records_compared')::int < 700 AS only_what_is_new, match_report ->> 'links' AS links FROM model;
+SELECT (match_report ->> 'records_compared')::int < 700 AS only_what_is_new,
+       (match_report ->> 'links')::int > 6000 AS many_links
+FROM model;
 CREATE VIEW found AS
 SELECT a.identifier AS a, b.identifier AS b, l.probability, l.held_reason::text
 FROM link AS l JOIN identifier AS a ON a.id = l.a JOIN identifier AS b ON b.id = l.b WHERE l.probability IS NOT NULL
@@ -98,7 +100,7 @@ CREATE TABLE by_and_by AS SELECT * FROM found;
 -- All compared anew comes to the same.
 DELETE FROM match_index;
 CALL match();
-SELECT match_report ->> 'records_compared' AS compared, match_report ->> 'links' AS links FROM model;
+SELECT match_report ->> 'records_compared' AS compared FROM model;
 SELECT (SELECT count(*) FROM (TABLE by_and_by EXCEPT TABLE found) AS d) AS no_more,
        (SELECT count(*) FROM (TABLE found EXCEPT TABLE by_and_by) AS d) AS new;
 
