@@ -41,14 +41,17 @@ pub fn is_few(model: &Model, pairs: f64) -> bool {
     matches!(model.blocking, Blocking::Chosen(_)) && pairs <= ALL_PAIRS
 }
 
+/// Looks at the blocks of a rule, by its number: blocks and records, block by block.
+pub type EachRule<'f> = dyn FnMut(usize, &[(u64, u32)]) + Send + 'f;
+
 /// The pairs at least as probable as `least`, in the order of their records; and what each rule did.
-/// `each_rule` is shown the rules' numbers and blocks: each block's records, one after the other.
+/// `each_rule` is shown the blocks of each rule.
 pub fn find(
     comparer: &Comparer,
     model: &Model,
     scorer: &Scorer,
     least: f64,
-    each_rule: &mut (dyn FnMut(usize, &[(u64, u32)]) + Send),
+    each_rule: &mut EachRule,
     watch: &Watch,
 ) -> Result<(Vec<Edge>, Vec<RuleCount>), Stopped> {
     let records = comparer.records;

@@ -227,6 +227,9 @@ pub fn edges_of(content: &[u8], found: &mut Vec<KeptPair>) -> Result<(), Damaged
 /// Where a record stands in its page that is gone.
 pub const GONE: u32 = u32::MAX;
 
+/// The first block of a page of postings, and its content.
+type PostingPage = (i64, Box<[u8]>);
+
 /// Pages at hand.
 #[derive(Default)]
 pub struct Stored {
@@ -235,7 +238,7 @@ pub struct Stored {
     records: Vec<Box<[u8]>>,
     edges: Vec<Box<[u8]>>,
     /// Of each list the pages of a full run and those of what came since.
-    lists: Vec<[Vec<(i64, Box<[u8]>)>; 2]>,
+    lists: Vec<[Vec<PostingPage>; 2]>,
 }
 
 impl Stored {

@@ -2,7 +2,7 @@
 
 use super::cluster::cluster;
 use super::evaluate::groups;
-use super::find::{Edge, Finder, RuleCount, find};
+use super::find::{EachRule, Edge, Finder, RuleCount, find};
 use super::index::{self, KeptPair, Page, Part, block_number};
 use super::model::{Model, Scorer, log_odds};
 use super::pattern::Comparer;
@@ -23,7 +23,7 @@ impl Found {
         model: &Model,
         scorer: &Scorer,
         least: f64,
-        each_rule: &mut (dyn FnMut(usize, &[(u64, u32)]) + Send),
+        each_rule: &mut EachRule,
         watch: &Watch,
     ) -> Result<Self, Stopped> {
         let comparer = Comparer::new(records, scorer.frequencies());

@@ -44,6 +44,9 @@ pub struct Means<'m> {
 /// The side and the key of a record.
 pub type Name = (u16, String);
 
+/// Sides and keys of records.
+type Names<'a> = FxHashSet<(u16, &'a str)>;
+
 /// What has changed.
 #[derive(Default)]
 pub struct Refreshed {
@@ -147,7 +150,7 @@ impl Old<'_> {
         means: &Means,
         arrived: &'a [Arrived],
         present: Option<&FxHashSet<u64>>,
-    ) -> Result<(Vec<u32>, FxHashSet<(u16, &'a str)>), Halt> {
+    ) -> Result<(Vec<u32>, Names<'a>), Halt> {
         let hash = |side: u16, key: &str| name_hash(&means.sources[usize::from(side)], key);
         let mut names: Vec<(u64, &'a Arrived)> =
             arrived.iter().map(|a| (block_number(hash(a.side, &a.key)), a)).collect();
@@ -164,7 +167,7 @@ impl Old<'_> {
             candidates.extend(there.map(|number| (wanted[n], number)));
         })?;
         let mut gone = Vec::new();
-        let mut known: FxHashSet<(u16, &str)> = FxHashSet::default();
+        let mut known: Names = FxHashSet::default();
         for (name, number) in candidates {
             let kept = self.record(number)?;
             let of_name = names.partition_point(|(other, _)| *other < name);
