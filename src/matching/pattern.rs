@@ -149,6 +149,15 @@ impl<'r> Comparer<'r> {
         scorer.log_odds(pattern, &equal) >= 0.0
     }
 
+    /// For two rows of a known pattern: `equal` gets what [`Comparer::compare`] would give it.
+    pub fn frequencies(&self, pattern: Pattern, a: &[u32], b: &[u32], equal: &mut [f64; MOST_FIELDS]) {
+        for (field, cells) in self.cells.iter().enumerate() {
+            if cells.level(cell(pattern, field)) == cells.top {
+                equal[field] = f64::from(self.rarest(field, a, b));
+            }
+        }
+    }
+
     /// The pattern of two rows; `equal` gets the frequency of each field's value where it is equal.
     pub fn compare(&self, a: &[u32], b: &[u32], equal: &mut [f64; MOST_FIELDS]) -> Pattern {
         let mut levels = [MISSING; MOST_FIELDS];

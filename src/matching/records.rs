@@ -37,13 +37,25 @@ pub struct Field {
     filled: u32,
 }
 
+/// A short value, or where a longer one stands: it is read a hundred million times from random places,
+/// and so must take one line of the cache.
+#[derive(Clone, Copy, Default)]
+#[repr(align(16))]
+struct Entry([u8; 16]);
+
+/// Bytes of a value that fit into an entry, whose last byte says how many it has.
+const SHORT: usize = 15;
+
+/// The last byte of the entry of a longer value: its place and length are in the others.
+const LONG: u8 = 0xff;
+
 /// Distinct values; the code of one is its place, 0 is none.
 pub struct Dictionary {
     /// Codes by the hash of their text.
     codes: HashTable<u32>,
+    entries: Vec<Entry>,
+    /// Longer values.
     text: String,
-    /// Where the text of each value ends.
-    ends: Vec<usize>,
     /// For names the groups of nicknames each is in.
     groups: Option<Vec<Box<[u32]>>>,
 }
@@ -51,20 +63,25 @@ pub struct Dictionary {
 impl Dictionary {
     fn new(of_names: bool) -> Self {
         let groups = of_names.then(|| vec![Box::default()]);
-        Dictionary { codes: HashTable::new(), text: String::new(), ends: vec![0], groups }
+        Dictionary {
+            codes: HashTable::new(),
+            entries: vec![Entry::default()],
+            text: String::new(),
+            groups,
+        }
     }
 
     fn code(&mut self, value: &str, nicknames: &Nicknames) -> u32 {
-        let Dictionary { codes, text, ends, groups } = self;
         let hash = FxBuildHasher.hash_one(value);
-        let of = |code: u32| &text[ends[code as usize - 1]..ends[code as usize]];
+        let Dictionary { codes, entries, text, groups } = self;
+        let of = |code: u32| read(&entries[code as usize], text);
         if let Some(&code) = codes.find(hash, |&code| of(code) == value) {
             return code;
         }
-        let code = ends.len() as u32;
+        let code = entries.len() as u32;
+        entries.push(put(value, text));
+        let of = |code: u32| read(&entries[code as usize], text);
         codes.insert_unique(hash, code, |&code| FxBuildHasher.hash_one(of(code)));
-        text.push_str(value);
-        ends.push(text.len());
         if let Some(groups) = groups {
             groups.push(nicknames.groups(value).into());
         }
@@ -72,19 +89,17 @@ impl Dictionary {
     }
 
     pub fn value(&self, code: u32) -> &str {
-        let code = code as usize;
-        let start = if code == 0 { 0 } else { self.ends[code - 1] };
-        &self.text[start..self.ends[code]]
+        read(&self.entries[code as usize], &self.text)
     }
 
     /// All values by code, the empty one of 0 first.
     pub fn values(&self) -> impl Iterator<Item = &str> {
-        (0..self.ends.len() as u32).map(|code| self.value(code))
+        (0..self.entries.len() as u32).map(|code| self.value(code))
     }
 
     fn bytes(&self) -> usize {
         let groups = self.groups.as_ref().map_or(0, |groups| groups.len() * size_of::<Box<[u32]>>());
-        self.text.len() + self.ends.len() * 16 + groups
+        self.text.len() + self.entries.len() * (size_of::<Entry>() + 8) + groups
     }
 
     /// Whether two values are names of one group.
@@ -92,6 +107,32 @@ impl Dictionary {
         let of = |groups: &[Box<[u32]>]| are_nicknames(&groups[a as usize], &groups[b as usize]);
         self.groups.as_deref().is_some_and(of)
     }
+}
+
+/// The entry of a value; a longer one goes to the end of `text`.
+fn put(value: &str, text: &mut String) -> Entry {
+    let mut entry = Entry::default();
+    if value.len() <= SHORT {
+        entry.0[..value.len()].copy_from_slice(value.as_bytes());
+        entry.0[SHORT] = value.len() as u8;
+    } else {
+        entry.0[..8].copy_from_slice(&text.len().to_le_bytes());
+        entry.0[8..12].copy_from_slice(&(value.len() as u32).to_le_bytes());
+        entry.0[SHORT] = LONG;
+        text.push_str(value);
+    }
+    entry
+}
+
+/// What [`put`] has put.
+fn read<'t>(Entry(entry): &'t Entry, text: &'t str) -> &'t str {
+    if entry[SHORT] != LONG {
+        // Checking so few bytes takes less than to wait for another line.
+        return std::str::from_utf8(&entry[..usize::from(entry[SHORT])]).unwrap_or_default();
+    }
+    let number = |bytes: &[u8]| bytes.iter().rev().fold(0, |sum, &byte| sum << 8 | usize::from(byte));
+    let start = number(&entry[..8]);
+    &text[start..start + number(&entry[8..12])]
 }
 
 /// Records that may be about the same people.

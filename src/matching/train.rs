@@ -257,8 +257,9 @@ fn score(
         .map(|pair| {
             watch.go_on()?;
             let mut equal = [0.0; MOST_FIELDS];
-            let pattern = comparer.compare(records.row(pair.a), records.row(pair.b), &mut equal);
-            Ok(probability(scorer.log_odds(pattern, &equal)))
+            let (a, b) = (records.row(pair.a), records.row(pair.b));
+            comparer.frequencies(pair.pattern, a, b, &mut equal);
+            Ok(probability(scorer.log_odds(pair.pattern, &equal)))
         })
         .collect()
 }
