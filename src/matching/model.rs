@@ -282,6 +282,18 @@ impl Model {
             if !field.frequencies.are_probable() {
                 return Err(format!("frequencies of \"{name}\" are above 0 and up to 1"));
             }
+            let mut above = Some(n);
+            for _ in 0..=self.fields.len() {
+                above = match above.and_then(|n| self.fields[n].depends_on.as_deref()) {
+                    None => None,
+                    Some(parent) => Some(
+                        self.field(parent).ok_or_else(|| format!("\"{name}\" depends on no field"))?,
+                    ),
+                };
+            }
+            if above.is_some() {
+                return Err(format!("\"{name}\" depends on itself"));
+            }
             let cells = Cells::new(field.comparison().top());
             if field.levels.len() != cells.all().len() {
                 return Err(format!(
@@ -299,18 +311,6 @@ impl Model {
                         "each level of \"{name}\" has {states} probabilities for each class"
                     ));
                 }
-            }
-            let mut above = Some(n);
-            for _ in 0..=self.fields.len() {
-                above = match above.and_then(|n| self.fields[n].depends_on.as_deref()) {
-                    None => None,
-                    Some(parent) => Some(
-                        self.field(parent).ok_or_else(|| format!("\"{name}\" depends on no field"))?,
-                    ),
-                };
-            }
-            if above.is_some() {
-                return Err(format!("\"{name}\" depends on itself"));
             }
         }
         self.blocking.check()?;

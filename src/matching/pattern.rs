@@ -133,7 +133,8 @@ impl<'r> Comparer<'r> {
     }
 
     /// Whether what two rows both have is enough to tell: if all of it were equal, they would rather be of
-    /// one person than not.
+    /// one person than not. Of two values that differ the commoner one counts: the rarer may be its
+    /// misspelling.
     pub fn may_tell(&self, scorer: &Scorer, a: &[u32], b: &[u32]) -> bool {
         let (mut pattern, mut equal) = (0, [0.0; MOST_FIELDS]);
         for (field, cells) in self.cells.iter().enumerate() {
@@ -142,7 +143,7 @@ impl<'r> Comparer<'r> {
                 codes.map(|&code| self.frequencies[field][code as usize]).reduce(f32::min)
             };
             if let (Some(x), Some(y)) = (rarest(a), rarest(b)) {
-                equal[field] = f64::from(x.min(y));
+                equal[field] = f64::from(x.max(y));
                 pattern |= (cells.of(cells.top, equal[field]) as Pattern) << (4 * field);
             }
         }
