@@ -1,7 +1,7 @@
 //! A model: what was learned, as a row can keep it, and how it scores a pair.
 
 use super::blocking::{Key, MOST_KEYS, Transform};
-use super::compare::{Comparison, Measure};
+use super::compare::{Comparison, DIFFERENT, Measure};
 use super::frequency::Frequencies;
 use super::kind::Kind;
 use super::learn::{KINDS_OF_PAIR, STATES, Tables, state};
@@ -371,15 +371,21 @@ pub struct Scorer {
     frequencies: Vec<Frequencies>,
 }
 
-/// What the logarithm of the odds can be at most, as soon as some of the fields are known: of one
-/// person against unrelated ones, which is never less than against all others.
+/// What the logarithms of the odds of one person can be at most, as soon as some of the fields are
+/// known: against related pairs, and against unrelated ones. The odds against both are never more than
+/// either.
 pub struct Bounds {
-    pub prior: f64,
+    pub prior: [f64; OTHERS],
     /// By field, if its values are not equal.
-    pub unequal: Vec<f64>,
+    pub unequal: Vec<[f64; OTHERS]>,
     /// By field and cell, frequency apart.
-    pub of_cell: Vec<[f64; CELLS]>,
+    pub of_cell: Vec<[[f64; OTHERS]; CELLS]>,
+    /// The fields, those first of which it says most that their values differ.
+    pub order: Vec<usize>,
 }
+
+/// Classes of pairs that are not of one person: related and unrelated ones.
+pub const OTHERS: usize = KINDS_OF_PAIR - 1;
 
 /// What one field adds.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -440,28 +446,42 @@ impl Scorer {
 
     /// What the fields can add at most.
     pub fn bounds(&self) -> Bounds {
-        let ratio = |of_state: &[[f64; CELLS]; KINDS_OF_PAIR], cell: Cell| {
-            of_state[0][cell] - of_state[KINDS_OF_PAIR - 1][cell]
+        let most = |cells: &mut dyn Iterator<Item = [f64; OTHERS]>| {
+            cells.fold([f64::MIN; OTHERS], |most, cell| {
+                std::array::from_fn(|other| most[other].max(cell[other]))
+            })
         };
-        let of_cell: Vec<[f64; CELLS]> = self
+        let of_cell = |states: &[[[f64; CELLS]; KINDS_OF_PAIR]; STATES], cell: Cell| {
+            let against = |of: &[[f64; CELLS]; KINDS_OF_PAIR]| {
+                std::array::from_fn(|other| of[0][cell] - of[other + 1][cell])
+            };
+            most(&mut states.iter().map(against))
+        };
+        let of_cell: Vec<[[f64; OTHERS]; CELLS]> = self
             .logarithm
             .iter()
             .zip(&self.cells)
             .map(|(states, cells)| {
-                let mut most = [0.0; CELLS];
-                for cell in cells.all() {
-                    most[cell] = states.iter().map(|state| ratio(state, cell)).fold(f64::MIN, f64::max);
-                }
-                most
+                let mut bounds = [[0.0; OTHERS]; CELLS];
+                cells.all().for_each(|cell| bounds[cell] = of_cell(states, cell));
+                bounds
             })
             .collect();
-        let unequal = of_cell.iter().zip(&self.cells).map(|(most, cells)| {
-            most[1..usize::from(cells.top)].iter().copied().fold(f64::MIN, f64::max)
-        });
+        let unequal: Vec<[f64; OTHERS]> = of_cell
+            .iter()
+            .zip(&self.cells)
+            .map(|(bounds, cells)| most(&mut bounds[1..usize::from(cells.top)].iter().copied()))
+            .collect();
+        let mut order: Vec<usize> = (0..self.cells.len()).collect();
+        let unrelated = OTHERS - 1;
+        let says =
+            |field: usize| unequal[field][unrelated] - of_cell[field][usize::from(DIFFERENT)][unrelated];
+        order.sort_by(|&x, &y| says(y).total_cmp(&says(x)));
         Bounds {
-            prior: self.prior[0] - self.prior[KINDS_OF_PAIR - 1],
-            unequal: unequal.collect(),
+            prior: std::array::from_fn(|other| self.prior[0] - self.prior[other + 1]),
+            unequal,
             of_cell,
+            order,
         }
     }
 

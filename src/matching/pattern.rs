@@ -2,7 +2,7 @@
 
 use super::compare::{Level, MISSING};
 use super::frequency::{CLASSES, Frequencies, class};
-use super::model::{Bounds, Scorer};
+use super::model::{Bounds, OTHERS, Scorer};
 use super::records::Records;
 
 /// A cell for each field, the first in the lowest bits.
@@ -83,46 +83,51 @@ impl<'r> Comparer<'r> {
     /// are not. Fields are compared one after the other, until that is clear.
     pub fn may_reach(&self, scorer: &Scorer, bounds: &Bounds, least: f64, a: &[u32], b: &[u32]) -> bool {
         let mut most = bounds.prior;
-        let mut open = [0; MOST_FIELDS];
-        let mut count = 0;
+        let add = |most: &mut [f64; OTHERS], bound: [f64; OTHERS]| {
+            most.iter_mut().zip(bound).for_each(|(most, bound)| *most += bound);
+        };
+        let of_equal = |field: usize, code: u32| {
+            let frequency = f64::from(self.frequencies[field][code as usize]);
+            let cell = self.cells[field].of(self.cells[field].top, frequency);
+            let mut bound = bounds.of_cell[field][cell];
+            bound[OTHERS - 1] += scorer.of_frequency(field, cell, frequency);
+            bound
+        };
+        let mut open = 0u32;
         for field in 0..self.cells.len() {
             let (x, y) = (self.records.codes_of(field, a), self.records.codes_of(field, b));
             let ([x], [y]) = (x, y) else {
                 // One of several values may be equal, or alike.
-                let of_equal = |code: &u32| {
-                    let frequency = f64::from(self.frequencies[field][*code as usize]);
-                    let cell = self.cells[field].of(self.cells[field].top, frequency);
-                    bounds.of_cell[field][cell] + scorer.of_frequency(field, cell, frequency)
-                };
-                let equal = shared(x, y).map(of_equal).fold(0.0, f64::max);
-                most += equal.max(bounds.unequal[field]);
+                let equal = shared(x, y).map(|&code| of_equal(field, code));
+                let higher =
+                    |x: [f64; OTHERS], y: [f64; OTHERS]| std::array::from_fn(|n| x[n].max(y[n]));
+                add(&mut most, equal.fold(higher([0.0; OTHERS], bounds.unequal[field]), higher));
                 continue;
             };
             if *x == 0 || *y == 0 {
                 continue;
             }
             if x == y {
-                let frequency = f64::from(self.frequencies[field][*x as usize]);
-                let cell = self.cells[field].of(self.cells[field].top, frequency);
-                most += bounds.of_cell[field][cell] + scorer.of_frequency(field, cell, frequency);
+                add(&mut most, of_equal(field, *x));
             } else {
-                most += bounds.unequal[field];
-                open[count] = field;
-                count += 1;
+                add(&mut most, bounds.unequal[field]);
+                open |= 1 << field;
             }
         }
+        let reaches = |most: &[f64; OTHERS]| most.iter().all(|&most| most >= least);
         if self.records.may_be_crossed(a, b) {
             return true;
         }
-        for &field in &open[..count] {
-            if most < least {
+        for &field in bounds.order.iter().filter(|&&field| open >> field & 1 == 1) {
+            if !reaches(&most) {
                 return false;
             }
             let (x, y) = (self.records.codes_of(field, a)[0], self.records.codes_of(field, b)[0]);
             let level = self.records.level_of(field, x, y);
-            most += bounds.of_cell[field][usize::from(level)] - bounds.unequal[field];
+            let found = bounds.of_cell[field][usize::from(level)];
+            add(&mut most, std::array::from_fn(|n| found[n] - bounds.unequal[field][n]));
         }
-        most >= least
+        reaches(&most)
     }
 
     /// How common the value is that is equal in two rows; of several the one that says most.
