@@ -208,7 +208,7 @@ COMMENT ON TABLE identity_resolve.change IS 'Operations that changed who is who;
 COMMENT ON COLUMN identity_resolve.change.number IS 'Number of the operation';
 COMMENT ON COLUMN identity_resolve.change.at IS 'When it was done';
 COMMENT ON COLUMN identity_resolve.change.actor IS 'Who did it';
-COMMENT ON COLUMN identity_resolve.change.operation IS 'What was done: observe (a sighting), backfill, rebuild, expire, link, unlink, accept, reject, undo, or end (of what an operator had said until then)';
+COMMENT ON COLUMN identity_resolve.change.operation IS 'What was done: observe (a sighting), backfill, rebuild, match, expire, link, unlink, accept, reject, undo, or end (of what an operator had said until then)';
 COMMENT ON COLUMN identity_resolve.change.reason IS 'Why';
 COMMENT ON COLUMN identity_resolve.change.undoes IS 'The operation that it undid; null: none';
 COMMENT ON COLUMN identity_resolve.change.effects IS 'What it wrote beside evidence, so that it can be undone; null: nothing';

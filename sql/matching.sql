@@ -78,7 +78,7 @@ CREATE TABLE identity_resolve.match_page (
     content bytea NOT NULL,
     PRIMARY KEY (index, part, first)
 ) WITH (toast_tuple_target = 8160);
--- Packed as it is; a page stays in its row.
+-- Packed as it is; most pages stay in their rows.
 ALTER TABLE identity_resolve.match_page ALTER content SET STORAGE EXTERNAL;
 COMMENT ON TABLE identity_resolve.match_page IS 'Pieces of match_index: the records that were compared, with their values, in which blocks they are, and the pairs that were found';
 COMMENT ON COLUMN identity_resolve.match_page.index IS 'Of which match_index';
@@ -128,7 +128,7 @@ CREATE FUNCTION identity_resolve.search(traits jsonb, model text DEFAULT 'defaul
     LANGUAGE c STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp COST 10000 ROWS 10
     AS 'MODULE_PATHNAME', 'search_wrapper';
 COMMENT ON FUNCTION identity_resolve.search(jsonb, text, int) IS
-    'Whose a record, an object of traits, probably is: profiles as of the last match() of the model, the most probable first, each with the record that is most alike';
+    'Whose a record, an object of traits, probably is: today''s profiles with the records of the last match() of the model, the most probable first, each with the record that is most alike';
 
 CREATE FUNCTION identity_resolve.evaluate(truth regclass, model text DEFAULT 'default', OUT level text, OUT threshold float8, OUT "precision" float8,
         OUT recall float8, OUT f1 float8, OUT found bigint, OUT correct bigint, OUT wanted bigint, OUT expected float8)

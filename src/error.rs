@@ -161,6 +161,9 @@ pub enum Error {
     /// A field is not compared, or is no trait of any source.
     #[error("unknown field \"{field}\"")]
     UnknownField { field: String, known: Vec<String> },
+    /// A record is given with more values of a field than can be compared.
+    #[error("too many values of \"{field}\"")]
+    TooManyValues { field: String, found: usize, most: usize },
     /// No source has a key and a trait with at least two values.
     #[error("there is nothing to match")]
     NothingToMatch,
@@ -234,7 +237,9 @@ impl Error {
             Error::TooLong { length, most } => {
                 format!("It has {length} characters; {most} are allowed.")
             }
-            Error::TooMany { found, most } => format!("There are {found}; {most} are allowed."),
+            Error::TooManyValues { found, most, .. } | Error::TooMany { found, most } => {
+                format!("There are {found}; {most} are allowed.")
+            }
             Error::NoIdentifier { left_out } if left_out.is_empty() => "There is none.".into(),
             Error::NoIdentifier { left_out } => format!("Left out: {}.", left_out.join("; ")),
             Error::Time { value, .. } => format!("The value is {value}."),
@@ -372,6 +377,7 @@ impl Error {
             Error::Model { .. } => "Take parameters from a model that train() has made.".into(),
             Error::UnknownModel { name, .. } => format!("SELECT identity_resolve.train('{name}');"),
             Error::NotMatched { model } => format!("CALL identity_resolve.match('{model}');"),
+            Error::TooManyValues { .. } => "Leave some out.".into(),
             Error::Limit { .. } => "Give the number of profiles to show, as 10.".into(),
             Error::UnknownField { .. } => "Name one of these.".into(),
             Error::NothingToMatch => {

@@ -117,7 +117,7 @@ fn search(
 ) -> Result<
     TableIterator<
         'static,
-        (name!(profile, Option<pgrx::Uuid>), name!(probability, f64), name!(identifier, String)),
+        (name!(profile, pgrx::Uuid), name!(probability, f64), name!(identifier, String)),
     >,
     ErrorReport,
 > {

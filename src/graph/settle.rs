@@ -37,8 +37,10 @@ impl Graph {
         pulse: &mut dyn FnMut(),
     ) -> Result<Settled, StoreError> {
         self.assert_links(rules);
-        let matches = std::mem::take(&mut self.matches);
-        self.put_matches(rules, matches, |_| false);
+        if !self.matches.is_empty() {
+            let matches = std::mem::take(&mut self.matches);
+            self.put_matches(rules, matches, |_| false);
+        }
         // The texts are sorted while the evidence, which needs none of them, is brought up to date.
         let names = std::mem::take(&mut self.names);
         let sorting = Task::begin(self.spawn, move || (names.in_order(), names));

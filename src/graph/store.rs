@@ -221,23 +221,25 @@ impl Graph {
 
     /// Says which pairs a probability makes one person's, in place of all that it did so far between
     /// those of which `in_scope` says so: call it when all is loaded. Pairs that are not at hand are
-    /// left out.
+    /// left out; returns how many.
     pub fn replace_matches<'m>(
         &mut self,
         rules: &Rules,
         in_scope: impl Fn(&str) -> bool,
         matches: impl Iterator<Item = (&'m str, &'m str, f64)>,
-    ) {
+    ) -> usize {
         let mut new = Matches::default();
+        let mut left_out = 0;
         for (a, b, probability) in matches {
-            // Two rows of one key are one record.
-            if let (Some(a), Some(b)) = (self.names.number(a), self.names.number(b))
-                && a != b
-            {
-                new.insert((a.min(b), a.max(b)), Some(probability));
+            match (self.names.number(a), self.names.number(b)) {
+                // Two rows of one key are one record.
+                (Some(a), Some(b)) if a == b => {}
+                (Some(a), Some(b)) => drop(new.insert((a.min(b), a.max(b)), Some(probability))),
+                _ => left_out += 1,
             }
         }
         self.put_matches(rules, new, in_scope);
+        left_out
     }
 
     /// Says that a probability makes two records (canonical texts) one person's, or no longer does.

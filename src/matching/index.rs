@@ -25,8 +25,8 @@ const PAGE: usize = 7_000;
 /// Records in a page.
 pub const IN_PAGE: u32 = 32;
 
-/// Bits of a block's number that are kept. Of a million records it takes ten million blocks until two
-/// share a number, and then a few pairs are compared in vain.
+/// Bits of a block's number that are kept. Of a million blocks one in a million shares its number with
+/// another; a few more pairs are compared then, when new records are.
 const BLOCK_BITS: u32 = 40;
 
 /// What a page holds a piece of.
@@ -253,6 +253,7 @@ impl Stored {
         match part {
             0 => self.records.push(content),
             1 => self.edges.push(content),
+            ..0 => {}
             part => {
                 let (list, generation) = ((part - 2) as usize / 2, (part - 2) as usize % 2);
                 if self.lists.len() <= list {

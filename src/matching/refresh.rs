@@ -103,7 +103,7 @@ pub fn refresh(
     watch: &Watch,
 ) -> Result<Refreshed, Halt> {
     let News { arrived, present } = news;
-    let old = Old { stored, places: stored.places()? };
+    let old = Old { stored, places: stored.places()?, sides: means.sources.len() };
     watch.take(old.places.len() * size_of::<u32>())?;
     let (gone, known) = old.gone(means, arrived, present.as_ref())?;
     if present.is_none() {
@@ -132,6 +132,7 @@ pub fn refresh(
 struct Old<'s> {
     stored: &'s Stored,
     places: Vec<u32>,
+    sides: usize,
 }
 
 impl Old<'_> {
@@ -140,7 +141,9 @@ impl Old<'_> {
     }
 
     fn record(&self, number: u32) -> Result<Kept<'_>, Damaged> {
-        self.stored.record(number, self.places[number as usize])
+        let place = *self.places.get(number as usize).ok_or(Damaged::at(0))?;
+        let kept = self.stored.record(number, place)?;
+        if usize::from(kept.side) < self.sides { Ok(kept) } else { Err(Damaged::at(place as usize)) }
     }
 
     /// The records that are no more, or no more what they were, ascending; and the names of what has
@@ -193,6 +196,12 @@ impl Old<'_> {
         }
         gone.sort_unstable();
         gone.dedup();
+        if let Some(present) = present {
+            let kept = self.places.iter().filter(|&&place| place != index::GONE).count();
+            if kept - gone.len() + arrived.len() != present.len() {
+                return Err(Halt::Stale);
+            }
+        }
         Ok((gone, known))
     }
 }
@@ -347,6 +356,10 @@ impl Refresh<'_> {
     /// The pairs that are kept of records that still are what they were.
     fn pairs_left(&self) -> Result<Vec<KeptPair>, Halt> {
         let mut found = self.old.stored.edges()?;
+        let next = self.old.stored.next();
+        if found.iter().any(|KeptPair { edge, .. }| edge.a.max(edge.b) >= next) {
+            return Err(Halt::Stale);
+        }
         if !self.gone.is_empty() {
             found.retain(|KeptPair { edge, .. }| !self.is_gone(edge.a) && !self.is_gone(edge.b));
         }

@@ -18,6 +18,7 @@ use crate::source::row::Tally;
 use crate::source::sighting::Observer;
 use pgrx::pg_sys;
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::time::Instant;
 use uuid::Uuid;
@@ -106,6 +107,8 @@ pub struct Matches {
     pub scope: Vec<String>,
     /// Canonical texts, and the probability.
     pub pairs: Vec<(String, String, f64)>,
+    /// How many of the pairs were left out, as the graph does not know them.
+    pub left_out: Cell<usize>,
 }
 
 /// Lets pairs that a probability makes one person's take the place of those so far, for this reason.
@@ -166,10 +169,10 @@ fn solve(
     load::links(&mut graph, words)?;
     load::must_links(&mut graph, rules);
     load::separations(&mut graph);
-    if let Some(Matches { scope, pairs }) = matches {
+    if let Some(Matches { scope, pairs, left_out }) = matches {
         let in_scope = |text: &str| scope.iter().any(|prefix| text.starts_with(prefix));
         let pairs = pairs.iter().map(|(a, b, probability)| (&**a, &**b, *probability));
-        graph.replace_matches(rules, in_scope, pairs);
+        left_out.set(graph.replace_matches(rules, in_scope, pairs));
     }
     load::check_memory(&graph)?;
     progress::phase(Phase::Solving, 0, 0);

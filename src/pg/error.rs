@@ -61,6 +61,7 @@ pub fn sqlstate(error: &Error) -> PgSqlErrorCode {
         | Error::Unlinkable { .. }
         | Error::Ended
         | Error::Limit { .. }
+        | Error::TooManyValues { .. }
         | Error::NoIdentifier { .. }
         | Error::Options { .. }
         | Error::Model { .. }

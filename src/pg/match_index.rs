@@ -9,6 +9,7 @@ use crate::matching::index::{Page, Stored};
 use crate::matching::records::FieldSpec;
 use pgrx::{JsonB, pg_sys};
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 
 /// What a model's pages are about.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -31,6 +32,8 @@ pub struct State {
     pub next: u32,
     /// Pairs that are linked.
     pub links: usize,
+    /// What each rule did in the last full run.
+    pub blocking: Json,
 }
 
 /// What a source was when it was read.
@@ -59,7 +62,9 @@ impl Mark {
     /// The condition that holds for rows that may have come since, if there is one.
     pub fn newer(self, next: i64) -> Option<String> {
         let since = self.since;
-        (next - since < FAR).then(|| format!("WHERE age(xmin) <= age('{}'::xid)", since & 0xffff_ffff))
+        (0..FAR)
+            .contains(&(next - since))
+            .then(|| format!("WHERE age(xmin) <= age('{}'::xid)", since & 0xffff_ffff))
     }
 }
 
@@ -69,17 +74,21 @@ pub fn reading(plans: &[Plan], specs: &[FieldSpec], record_type: &str) -> Result
         specs.iter().map(|spec| (spec.name.clone(), spec.slots)).collect();
     let queries = plans.iter().map(|plan| plan.query(&fields, ""));
     let queries: Vec<String> = queries.collect::<Result<_, _>>()?;
+    let sources: Vec<String> =
+        plans.iter().map(|plan| format!("{} {}", plan.source.number, plan.source.name)).collect();
     let tables: Vec<pg_sys::Oid> =
         plans.iter().flat_map(|plan| super::watch::tree(plan.source.oid)).collect();
     let digest = spi::one(
-        "SELECT hashtextextended(jsonb_build_array($1::text, $2::text, $3::text[],
+        "SELECT hashtextextended(jsonb_build_array($1::text, $3::text[], $5::text[],
+             (SELECT to_jsonb(t) FROM identity_resolve.identifier_type AS t WHERE t.name = $2),
              (SELECT jsonb_agg(n ORDER BY n.name, n.nickname) FROM identity_resolve.nickname AS n),
+             (SELECT jsonb_agg(jsonb_build_array(e.enumtypid, e.enumlabel) ORDER BY e.oid) FROM pg_enum AS e),
              -- Columns can change names and defaults without any row being written.
              (SELECT jsonb_agg(jsonb_build_array(a.attrelid, a.attnum, a.attname, a.atttypid, a.attmissingval::text)
                                ORDER BY a.attrelid, a.attnum)
               FROM pg_attribute AS a
               WHERE a.attrelid = ANY ($4) AND a.attnum > 0 AND NOT a.attisdropped))::text, 0)",
-        &[env!("CARGO_PKG_VERSION").into(), record_type.into(), queries.into(), tables.into()],
+        &[env!("CARGO_PKG_VERSION").into(), record_type.into(), queries.into(), tables.into(), sources.into()],
         |row| row.int8(0).unwrap_or_default(),
     );
     Ok(digest.unwrap_or_default())
@@ -126,10 +135,7 @@ impl Index {
             &[self.id.into(), records.into()],
         );
         write(self.id, pages);
-        spi::run(
-            "UPDATE identity_resolve.match_index SET state = $2 WHERE id = $1",
-            &[self.id.into(), json(state).into()],
-        );
+        set_state(self.id, state);
     }
 }
 
@@ -162,14 +168,29 @@ pub fn write(index: i32, pages: Vec<Page>) {
     });
 }
 
-/// Says what the pages are about, when all are there.
-pub fn finish(index: i32, state: &State) {
+/// Says what the pages of an index are about, when all are there.
+pub fn set_state(index: i32, state: &State) {
     spi::run(
         "UPDATE identity_resolve.match_index SET state = $2 WHERE id = $1",
-        &[index.into(), json(state).into()],
+        &[index.into(), JsonB(serde_json::to_value(state).unwrap_or_default()).into()],
     );
 }
 
-fn json(state: &State) -> JsonB {
-    JsonB(serde_json::to_value(state).unwrap_or_default())
+/// Lets the next run of each other model with one of these sources compare everything: the links are no
+/// longer those that it made.
+pub fn outdate_others(model: &str, sources: &[String]) {
+    spi::run(
+        "UPDATE identity_resolve.match_index SET state = state || '{\"marks\": null}'
+         WHERE model <> $1 AND state -> 'sources' ?| $2 AND state -> 'marks' <> 'null'",
+        &[model.into(), sources.to_vec().into()],
+    );
+}
+
+/// Forgets the records of a source.
+pub fn forget(source: &str) {
+    spi::run(
+        "DELETE FROM identity_resolve.match_index
+         WHERE EXISTS (SELECT FROM jsonb_array_elements_text(state -> 'sources') AS s (name) WHERE lower(s.name) = lower($1 || '/'))",
+        &[source.into()],
+    );
 }

@@ -5,10 +5,11 @@ use super::history::{self, Operation};
 use super::match_index::{self, Index, Mark, State};
 use super::matching::{keyed, record_type, specs};
 use super::model::{self, Prepared};
+use super::observe::Mode;
 use super::records::{self, Loaded, Names, Plan, Rows, key_hash};
 use super::review::Scope;
 use super::transaction::{self, PinnedSettings, Procedure};
-use super::{configuration, live, parallel, progress, review, source, spi};
+use super::{configuration, live, lock, parallel, progress, queue, review, source, spi};
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::matching::find::{Edge, RuleCount, compares_all, is_few};
@@ -21,6 +22,7 @@ use crate::matching::watch::{Stopped, Watch};
 use pgrx::pg_sys;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::{Value as Json, json};
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 
@@ -28,8 +30,8 @@ use std::sync::mpsc::{Sender, channel};
 /// doubtful pairs before somebody. What has been compared before is not compared again.
 pub fn run(name: &str, procedure: &Procedure) -> Result<(), Error> {
     transaction::refuse_if_read_only();
-    read_what_never_was(model::current(name)?.sources.as_deref(), procedure)?;
-    let _pinned = PinnedSettings::pin();
+    let pinned = PinnedSettings::pin();
+    bring_up_to_date(model::current(name)?.sources.as_deref(), procedure, &pinned)?;
     let configuration = configuration::current()?;
     progress::begin(progress::Work::Match);
     match_index::claim(name);
@@ -50,11 +52,22 @@ pub fn run(name: &str, procedure: &Procedure) -> Result<(), Error> {
     Ok(())
 }
 
-/// Backfills sources that nobody has: only records that are known can be linked. Fails if one may not be
-/// read.
-fn read_what_never_was(sources: Option<&[pg_sys::Oid]>, procedure: &Procedure) -> Result<(), Error> {
+/// Backfills sources that nobody has, and takes in what is queued: only records that are known can be
+/// linked. Fails if a source may not be read.
+fn bring_up_to_date(
+    sources: Option<&[pg_sys::Oid]>,
+    procedure: &Procedure,
+    pinned: &PinnedSettings,
+) -> Result<(), Error> {
     for source in keyed(sources)? {
         source::readable(source.oid)?;
+        if source.mode == Mode::Queue {
+            queue::drain_source(&source)?;
+            if procedure.may_commit() {
+                procedure.commit();
+                pinned.renew();
+            }
+        }
         let was_read = "SELECT FROM identity_resolve.source WHERE id = $1 AND backfilled_at IS NOT NULL";
         if spi::one(was_read, &[(source.number as i32).into()], |_| ()).is_none() {
             backfill::backfill(Some(source.oid), procedure)?;
@@ -94,19 +107,23 @@ impl Run<'_> {
         })?;
         let rows = loaded.rows.iter();
         let marks: Vec<Mark> = rows.map(|&rows| Mark { since, rows }).collect();
+        // Two rows of one key are one record: one of them must not go unnoticed.
+        let tells_new = self.plans.iter().all(Plan::knows_new_rows) && !loaded.has_twins();
         let records = loaded.records.len() as u32;
         let state = State {
             parameters: self.model.digest,
             reading: self.reading,
             sources: loaded.names.sources.clone(),
             slots: self.specs.iter().map(|spec| spec.slots).collect(),
-            marks: self.plans.iter().all(|plan| plan.knows_new_rows()).then_some(marks),
+            marks: None,
             compares_all: compares_all(&self.model.model, &loaded.records),
             full: records,
             arrived: 0,
             next: records,
             links: 0,
+            blocking: Json::Null,
         };
+        let loaded_sources = loaded.names.sources.clone();
         let index = match_index::begin(self.name);
         let (sender, pages) = channel();
         let (model, record_type) = (Arc::clone(&self.model), self.record_type.clone());
@@ -115,9 +132,17 @@ impl Run<'_> {
             parallel::run(loaded.bytes(), &mut write, move |watch| {
                 outcome(&loaded, &model, &record_type, &sender, watch)
             })?;
-        match_index::finish(index, &State { links: matches.pairs.len(), ..state });
         backfill::replace_matches(&matches, &self.reason(), self.procedure)?;
-        report["reviews"] = review::replace(&Scope::Sources(&matches.scope), &reviews).into();
+        // Where the graph did not know some, all is to be looked at again.
+        let marks = Some(marks).filter(|_| tells_new && matches.left_out.get() == 0);
+        let links = matches.pairs.len();
+        match_index::set_state(
+            index,
+            &State { marks, links, blocking: report["blocking"].clone(), ..state },
+        );
+        match_index::outdate_others(self.name, &loaded_sources);
+        report["reviews"] =
+            review::replace(&Scope { sources: &matches.scope, records: None }, &reviews).into();
         Ok(report)
     }
 
@@ -131,15 +156,22 @@ impl Run<'_> {
         let Some(marks) = state.marks.as_ref().filter(|_| same && !state.compares_all) else {
             return Ok(None);
         };
+        if !self.plans.iter().all(Plan::knows_new_rows) {
+            return Ok(None);
+        }
         let mut read = transaction::with_snapshot(|| self.read(state, marks, false))?;
         let is_same = |read: &Read| {
             let rows = |marks: &[Mark]| marks.iter().map(|mark| mark.rows).collect::<Vec<_>>();
             read.news.arrived.is_empty() && rows(&read.marks) == rows(marks)
         };
         if read.as_ref().is_some_and(is_same) {
-            return Ok(Some(report_of_new(state, &Refreshed::default(), 0)));
+            let reviews = self.put_reviews(state, &[], &[]);
+            return Ok(Some(report_of_new(state, 0, 0, reviews)));
         }
         let stored = Arc::new(transaction::with_snapshot(|| index.load()));
+        if stored.next() < state.next {
+            return Ok(None);
+        }
         loop {
             let Some(Read { news, marks: after }) = read else { return Ok(None) };
             let arrived = news.arrived.len() as u32;
@@ -166,7 +198,12 @@ impl Run<'_> {
                     Err(Halt::Stopped) => Err(Stopped),
                     other => Ok(other),
                 }
-            })?;
+            });
+            // Comparing all takes no more than it does.
+            let found = match found {
+                Err(Error::MatchMemory { .. }) => return Ok(None),
+                found => found?,
+            };
             match found {
                 Ok(refreshed) => {
                     let state = State {
@@ -176,9 +213,9 @@ impl Run<'_> {
                         links: refreshed.joined,
                         ..state.clone()
                     };
-                    let mut report = report_of_new(&state, &refreshed, arrived);
-                    report["reviews"] = self.apply(&index, state, refreshed)?.into();
-                    return Ok(Some(report));
+                    let pairs = refreshed.pairs_compared;
+                    let reviews = self.apply(&index, state.clone(), refreshed)?;
+                    return Ok(Some(report_of_new(&state, arrived, pairs, reviews)));
                 }
                 Err(Halt::Gone) => {
                     read = transaction::with_snapshot(|| self.read(state, marks, true))?;
@@ -199,6 +236,7 @@ impl Run<'_> {
         let mut arrived = Vec::new();
         let mut after = Vec::new();
         let mut present = all.then(FxHashSet::default);
+        let mut seen = 0;
         let most = (state.full / NEW_OF) as usize;
         for (side, (plan, mark)) in self.plans.iter().zip(marks).enumerate() {
             let side = side as u16;
@@ -214,7 +252,6 @@ impl Run<'_> {
                     progress::advance(1);
                 }
             });
-            let mut seen = 0;
             if let Some(present) = &mut present {
                 super::cursor::stream(&plan.query(&[], "")?, &[], |row| {
                     let key = row.text(0).and_then(|key| names.canonical_key(side, key));
@@ -233,8 +270,9 @@ impl Run<'_> {
         Ok(Some(Read { news: News { arrived, present }, marks: after }))
     }
 
-    /// Writes down what a refresh has found; returns how many reviews there are of it.
-    fn apply(&self, index: &Index, state: State, refreshed: Refreshed) -> Result<usize, Error> {
+    /// Writes down what a refresh has found; returns how many reviews of it are open.
+    fn apply(&self, index: &Index, mut state: State, refreshed: Refreshed) -> Result<usize, Error> {
+        lock::become_operator();
         let Refreshed { links, reviews, scope, pages, .. } = refreshed;
         let name = |(side, key): &Name| {
             format!("{}:{}{key}", self.record_type, state.sources[usize::from(*side)])
@@ -248,10 +286,25 @@ impl Run<'_> {
             *entry = probability.or(*entry);
         }
         let ends: FxHashSet<String> = changed.keys().flat_map(|(a, b)| [a.clone(), b.clone()]).collect();
+        let scope: Vec<String> = scope.iter().map(name).collect();
+        let reviews: Vec<(String, String, f64)> =
+            reviews.iter().map(|(a, b, probability)| (name(a), name(b), *probability)).collect();
+        let linked = changed.iter().filter(|(_, probability)| probability.is_some());
+        if !all_known(linked.flat_map(|((a, b), _)| [a.as_str(), b.as_str()]).collect()) {
+            // The graph does not know some yet: they are read once more.
+            for (mark, before) in
+                state.marks.iter_mut().flatten().zip(index.state.marks.iter().flatten())
+            {
+                mark.since = before.since;
+            }
+        }
+        index.refresh(pages, &state);
         if !changed.is_empty() {
+            match_index::outdate_others(self.name, &state.sources);
             let configuration = live::begin()?;
             let mut operation = Operation::new(history::Kind::Match).because(Some(self.reason()));
-            live::apply(&configuration, &mut operation, ends, true, &mut || {
+            let many = ends.len() > FEW;
+            live::apply(&configuration, &mut operation, ends, many, &mut || {
                 let mut graph = Graph::default();
                 for ((a, b), probability) in &changed {
                     graph.match_pair(&configuration.rules, a, b, *probability);
@@ -259,22 +312,37 @@ impl Run<'_> {
                 graph
             })?;
         }
-        let scope: Vec<String> = scope.iter().map(name).collect();
-        let reviews: Vec<(String, String, f64)> =
-            reviews.iter().map(|(a, b, probability)| (name(a), name(b), *probability)).collect();
-        let found = review::replace(&Scope::Records(&scope), &reviews);
-        index.refresh(pages, &state);
-        Ok(found)
+        Ok(self.put_reviews(&state, &scope, &reviews))
+    }
+
+    /// Puts doubtful pairs of records before somebody; returns how many reviews of them are open.
+    fn put_reviews(&self, state: &State, scope: &[String], pairs: &[(String, String, f64)]) -> usize {
+        let sources = state.sources.iter().map(|source| format!("{}:{source}", self.record_type));
+        let sources: Vec<String> = sources.collect();
+        review::replace(&Scope { sources: &sources, records: Some(scope) }, pairs)
     }
 }
 
-fn report_of_new(state: &State, refreshed: &Refreshed, arrived: u32) -> Json {
+/// Whether the graph knows all identifiers.
+fn all_known(identifiers: Vec<&str>) -> bool {
+    let unknown = "SELECT FROM unnest($1::text[]) AS sought (identifier)
+         WHERE NOT EXISTS (SELECT FROM identity_resolve.identifier AS i WHERE i.identifier = sought.identifier) LIMIT 1";
+    transaction::with_latest_snapshot(|| spi::one(unknown, &[identifiers.into()], |_| ())).is_none()
+}
+
+/// Identifiers whose links may change without other writers having to wait for their turn.
+const FEW: usize = 100;
+
+/// What is said of a run that compared so many records, of so many pairs.
+fn report_of_new(state: &State, arrived: u32, pairs_compared: u64, reviews: usize) -> Json {
     json!({
         "records": state.marks.iter().flatten().map(|mark| mark.rows.count).sum::<i64>(),
         "records_compared": arrived,
-        "pairs_compared": refreshed.pairs_compared,
+        "pairs_compared": pairs_compared,
+        // Of the last run over everything: where it was too much, it still is.
+        "blocking": state.blocking,
         "links": state.links,
-        "reviews": 0,
+        "reviews": reviews,
     })
 }
 
@@ -314,7 +382,7 @@ fn outcome(
     let pairs = joined.map(|pair| named(&pair.edge)).filter(differ).collect();
     watch.go_on()?;
     let reviews: Vec<_> = people.doubtful().map(named).filter(differ).collect();
-    let matches = Matches { scope: loaded.scope(record_type), pairs };
+    let matches = Matches { scope: loaded.scope(record_type), pairs, left_out: Cell::new(0) };
     let report = report(&people.counts, matches.pairs.len(), &people.groups);
     Ok(Outcome { matches, reviews, report })
 }

@@ -153,8 +153,19 @@ pub(super) fn values(model: &Model, record: &Map<String, Json>) -> Result<Vec<Ve
         Some(value) => vec![text(value)],
         None => Vec::new(),
     };
-    Ok(model.fields.iter().map(|field| of_field(&field.name)).collect())
+    let values: Vec<Vec<String>> = model.fields.iter().map(|field| of_field(&field.name)).collect();
+    match model.fields.iter().zip(&values).find(|(_, values)| values.len() > MOST_VALUES) {
+        None => Ok(values),
+        Some((field, values)) => Err(Error::TooManyValues {
+            field: field.name.clone(),
+            found: values.len(),
+            most: MOST_VALUES,
+        }),
+    }
 }
+
+/// The most values of a field that a record can be given with: all are compared with all.
+const MOST_VALUES: usize = 16;
 
 /// A row of an evaluation.
 pub struct Evaluated {

@@ -396,6 +396,12 @@ impl Loaded {
 }
 
 impl Loaded {
+    /// Whether two rows have one name. They are neighbours.
+    pub fn has_twins(&self) -> bool {
+        let name = |record: u32| (self.records.side(record), self.names.key(record as usize));
+        (1..self.records.len() as u32).any(|record| name(record - 1) == name(record))
+    }
+
     /// Where records are, by their canonical texts.
     pub fn places(&self, record_type: &str) -> FxHashMap<String, u32> {
         let mut places = FxHashMap::default();

@@ -4,11 +4,12 @@ use super::spi;
 use serde_json::Value as Json;
 
 /// Whose reviews a run of matching decides about.
-pub enum Scope<'s> {
-    /// Of pairs of identifiers that both begin as one of these says.
-    Sources(&'s [String]),
-    /// Of pairs of which at least one identifier is one of these.
-    Records(&'s [String]),
+pub struct Scope<'s> {
+    /// Those of pairs of identifiers that both begin as one of these says;
+    pub sources: &'s [String],
+    /// and of which, if it did not compare all, at least one is one of these. Of possible duplicate
+    /// accounts it always decides about all.
+    pub records: Option<&'s [String]>,
 }
 
 /// Puts pairs (canonical texts and the probability) in the place of those that matching has left open
@@ -16,13 +17,11 @@ pub enum Scope<'s> {
 /// limit holds are possible duplicate accounts: these are put before somebody as well. Nobody is asked
 /// about two who are in one profile already, or whose profiles an operator keeps apart.
 pub fn replace(scope: &Scope, pairs: &[(String, String, f64)]) -> usize {
-    let (names, in_scope) = match scope {
-        Scope::Sources(names) => (
-            names,
-            "EXISTS (SELECT FROM scope WHERE starts_with(p.a, name)) AND EXISTS (SELECT FROM scope WHERE starts_with(p.b, name))",
-        ),
-        Scope::Records(names) => {
-            (names, "(p.a IN (SELECT name FROM scope) OR p.b IN (SELECT name FROM scope))")
+    let in_sources = "EXISTS (SELECT FROM source WHERE starts_with(p.a, name)) AND EXISTS (SELECT FROM source WHERE starts_with(p.b, name))";
+    let in_records = match scope.records {
+        None => "true",
+        Some(_) => {
+            "(p.reason = 'possible duplicate account' OR p.a IN (SELECT name FROM record) OR p.b IN (SELECT name FROM record))"
         }
     };
     let a: Vec<&str> = pairs.iter().map(|(a, _, _)| a.as_str()).collect();
@@ -30,7 +29,8 @@ pub fn replace(scope: &Scope, pairs: &[(String, String, f64)]) -> usize {
     let probability: Vec<f64> = pairs.iter().map(|(_, _, probability)| *probability).collect();
     // NOT IN is looked up in a hash table whatever the planner believes.
     let statement = format!(
-        "WITH scope AS (SELECT unnest($1::text[]) AS name),
+        "WITH source AS (SELECT unnest($1::text[]) AS name),
+         record AS (SELECT unnest($5::text[]) AS name),
          held AS (
              SELECT a.identifier AS a, b.identifier AS b, l.probability
              FROM identity_resolve.link AS l
@@ -41,7 +41,7 @@ pub fn replace(scope: &Scope, pairs: &[(String, String, f64)]) -> usize {
              SELECT a, b, probability, 'probably one person' AS reason
              FROM unnest($2::text[], $3::text[], $4::float8[]) AS p (a, b, probability)
              UNION ALL
-             SELECT a, b, probability, 'possible duplicate account' FROM held AS p WHERE {in_scope}),
+             SELECT a, b, probability, 'possible duplicate account' FROM held AS p WHERE {in_sources}),
          one AS (
              SELECT least(a COLLATE \"C\", b COLLATE \"C\") AS a, greatest(a COLLATE \"C\", b COLLATE \"C\") AS b,
                     max(probability) AS probability, max(reason) AS reason
@@ -56,7 +56,7 @@ pub fn replace(scope: &Scope, pairs: &[(String, String, f64)]) -> usize {
                    SELECT a, b FROM identity_resolve.separated_profiles)) IS NOT TRUE),
          gone AS (
              DELETE FROM identity_resolve.review AS p
-             WHERE p.state = 'open' AND p.probability IS NOT NULL AND {in_scope}
+             WHERE p.state = 'open' AND p.probability IS NOT NULL AND {in_sources} AND {in_records}
                AND (p.a, p.b) NOT IN (SELECT a, b FROM found)),
          put AS (
              INSERT INTO identity_resolve.review AS r (a, b, probability, reason)
@@ -66,7 +66,19 @@ pub fn replace(scope: &Scope, pairs: &[(String, String, f64)]) -> usize {
          SELECT to_jsonb(count(*)) FROM found
          WHERE (a, b) NOT IN (SELECT a, b FROM identity_resolve.review WHERE state <> 'open')"
     );
-    let args = [names.to_vec().into(), a.into(), b.into(), probability.into()];
+    let records = scope.records.unwrap_or_default().to_vec();
+    let args = [scope.sources.to_vec().into(), a.into(), b.into(), probability.into(), records.into()];
     let count = spi::returning_json(&statement, &args);
     count.as_ref().and_then(Json::as_u64).unwrap_or_default() as usize
+}
+
+/// Takes back what is asked about identifiers that are no more.
+pub fn forget_unknown() {
+    spi::run(
+        "DELETE FROM identity_resolve.review AS r
+         WHERE r.state = 'open' AND r.probability IS NOT NULL
+           AND EXISTS (SELECT FROM unnest(ARRAY[r.a, r.b]) AS e (identifier)
+                       WHERE NOT EXISTS (SELECT FROM identity_resolve.identifier AS i WHERE i.identifier = e.identifier))",
+        &[],
+    );
 }

@@ -3,7 +3,7 @@
 use super::cursor::stream;
 use super::match_index::Index;
 use super::matching::{record_type, values};
-use super::{configuration, model, spi};
+use super::{configuration, model, spi, transaction};
 use crate::error::Error;
 use crate::graph::StoreError;
 use crate::matching::find::{Finder, MOST_IN_BLOCK, rules};
@@ -14,10 +14,11 @@ use crate::matching::records::{FieldSpec, Records};
 use rustc_hash::FxHashMap;
 use serde_json::{Map, Value as Json};
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 /// Somebody whose record it may be.
 pub struct Hit {
-    pub profile: Option<pgrx::Uuid>,
+    pub profile: pgrx::Uuid,
     /// 0 to 1.
     pub probability: f64,
     /// The record that is most alike.
@@ -27,8 +28,8 @@ pub struct Hit {
 /// From this probability on a record is shown.
 const LEAST: f64 = 0.01;
 
-/// The most records that one is compared with. Where its blocks have more the rarest come first: who
-/// has nothing but a common name is one of too many.
+/// The most records that one is compared with, unless one block alone has more. The rarest block comes
+/// first: who has nothing but a common name is one of too many.
 const MOST: usize = 2_000;
 
 /// The profiles, at most `limit`, whose record that of these traits may be, the most probable first.
@@ -70,9 +71,13 @@ pub fn search(traits: &Map<String, Json>, name: &str, limit: i32) -> Result<Vec<
     })?;
     let comparer = Comparer::new(&records, prepared.scorer.frequencies());
     let finder = Finder::new(&comparer, &prepared.scorer, log_odds(LEAST));
-    let mut found: Vec<(f64, usize)> = (0..names.len())
-        .filter_map(|n| Some((finder.score(records.row(0), records.row(n as u32 + 1))?, n)))
-        .collect();
+    let score = |n: usize| {
+        if n.is_multiple_of(64) {
+            transaction::check_for_cancel();
+        }
+        Some((finder.score(records.row(0), records.row(n as u32 + 1))?, n))
+    };
+    let mut found: Vec<(f64, usize)> = (0..names.len()).filter_map(score).collect();
     found.sort_by(|x, y| y.0.total_cmp(&x.0).then_with(|| names[x.1].cmp(&names[y.1])));
     let record_type = record_type(&configuration.rules);
     let hits = found.into_iter().map(|(odds, n)| {
@@ -97,15 +102,16 @@ fn of_profiles(hits: Vec<(f64, String)>, limit: usize) -> Vec<Hit> {
     let mut seen = Vec::new();
     let mut shown = Vec::new();
     for (probability, identifier) in hits {
-        let profile = profiles.get(&identifier).copied();
-        if profile.is_some_and(|profile| seen.contains(&profile)) {
+        // Who is gone since is nobody's any more.
+        let Some(&profile) = profiles.get(&identifier) else { continue };
+        if seen.contains(&profile) {
             continue;
         }
         if shown.len() == limit {
             break;
         }
-        seen.extend(profile);
-        shown.push(Hit { profile: profile.map(spi::id), probability, identifier });
+        seen.push(profile);
+        shown.push(Hit { profile: spi::id(profile), probability, identifier });
     }
     shown
 }
@@ -123,7 +129,7 @@ impl Index {
             });
         }
         let (parts, blocks): (Vec<i32>, Vec<i64>) = wanted.into_iter().unzip();
-        let mut members: FxHashMap<(i32, i64), Vec<u32>> = FxHashMap::default();
+        let mut members: BTreeMap<(i32, i64), Vec<u32>> = BTreeMap::new();
         stream(
             "SELECT w.part, w.block, p.first, p.content
              FROM unnest($2::int[], $3::bigint[]) AS w (part, block),
@@ -134,7 +140,7 @@ impl Index {
             |row| {
                 let part = row.int4(0).unwrap_or_default();
                 let [sought, first] = [1, 2].map(|column| row.int8(column).unwrap_or_default());
-                // A page that is damaged has nobody; the next run makes all anew.
+                // A page that is damaged has nobody.
                 let _ = index::each_block(first, row.bytes(3).unwrap_or_default(), |block, found| {
                     if block as i64 == sought {
                         members.entry(((part - 2) / 2, sought)).or_default().extend(found);

@@ -2,7 +2,9 @@
 
 use super::cursor::Row;
 use super::observe::Mode;
-use super::{backfill, configuration, lock, queue, spi, transaction, trigger, watch};
+use super::{
+    backfill, configuration, lock, match_index, queue, review, spi, transaction, trigger, watch,
+};
 use crate::error::{Error, shown};
 use crate::graph::Day;
 use crate::graph::rules::{Role, Rules};
@@ -381,6 +383,8 @@ pub fn drop(oid: pg_sys::Oid) -> Result<(), Error> {
         ] {
             spi::run(statement, &[number.into()]);
         }
+        match_index::forget(&source.name);
+        review::forget_unknown();
     }
     Ok(())
 }
