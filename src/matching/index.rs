@@ -18,6 +18,7 @@ use super::records::Records;
 use super::sample::mix;
 use crate::packed::{Damaged, Reader, put_text, put_varint};
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// Bytes of a page: less than a page of a table holds.
 const PAGE: usize = 7_000;
@@ -92,22 +93,22 @@ pub fn page_of(record: u32) -> i64 {
     i64::from(record / IN_PAGE * IN_PAGE)
 }
 
-/// Records as pages, the first with this number, which begins a page.
+/// Records at some places as pages. The record at place 0 has the number `first`; it and the range
+/// begin a page.
 pub fn record_pages<'k>(
     records: &Records,
+    range: Range<u32>,
     first: u32,
     key: impl Fn(u32) -> &'k str + Sync,
 ) -> Vec<Page> {
-    let pages = (records.len() as u32).div_ceil(IN_PAGE);
-    let page = |page: u32| {
-        let range = page * IN_PAGE..(records.len() as u32).min((page + 1) * IN_PAGE);
-        let kept = range.map(|record| {
+    let page = |place: u32| {
+        let kept = (place..range.end.min(place + IN_PAGE)).map(|record| {
             let values = records.values(record).collect();
             Some(Kept { side: records.side(record), key: key(record), values })
         });
-        record_page(i64::from(first + page * IN_PAGE), kept)
+        record_page(i64::from(first + place), kept)
     };
-    (0..pages).into_par_iter().map(page).collect()
+    range.clone().into_par_iter().step_by(IN_PAGE as usize).map(page).collect()
 }
 
 /// A page of records.

@@ -71,6 +71,9 @@ impl People {
     }
 }
 
+/// Records whose pages are made at a time; a multiple of those in a page.
+const TOGETHER: u32 = 1 << 16;
+
 /// Compares all records. `sources`: what names begin with, by side; `key`: the rest of a record's name.
 /// Pages of what is to be kept for the next run go to `keep` as they come.
 pub fn compare_all<'k>(
@@ -82,7 +85,10 @@ pub fn compare_all<'k>(
     keep: &mut (impl FnMut(Vec<Page>) + Send),
     watch: &Watch,
 ) -> Result<People, Stopped> {
-    keep(index::record_pages(records, 0, &key));
+    let count = records.len() as u32;
+    for first in (0..count).step_by(TOGETHER as usize) {
+        keep(index::record_pages(records, first..count.min(first + TOGETHER), 0, &key));
+    }
     let mut keep_postings = |list: usize, mut postings: Vec<(u64, u32)>| {
         postings.iter_mut().for_each(|(block, _)| *block = block_number(*block));
         keep(index::posting_pages(Part::Postings { list, is_new: false }, &postings));

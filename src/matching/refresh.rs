@@ -506,7 +506,7 @@ impl Refresh<'_> {
             refreshed.pages.push(index::record_page(page, kept.into_iter()));
         }
         let key = |record: u32| &*self.arrived[record as usize].key;
-        refreshed.pages.extend(index::record_pages(fresh, first, key));
+        refreshed.pages.extend(index::record_pages(fresh, 0..fresh.len() as u32, first, key));
         let (keys, rules) = rules(fresh, self.means.model);
         for list in 0..=rules.len() {
             let mut postings: Vec<(u64, u32)> = match rules.get(list) {

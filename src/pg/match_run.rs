@@ -24,7 +24,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::{Value as Json, json};
 use std::cell::Cell;
 use std::sync::Arc;
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{SyncSender, sync_channel};
 
 /// Compares the records of a model's sources, links those that are probably one person's and puts
 /// doubtful pairs before somebody. What has been compared before is not compared again.
@@ -80,6 +80,10 @@ fn bring_up_to_date(
 /// many. What has come is kept apart, and that must stay small.
 const NEW_OF: u32 = 4;
 
+/// Bytes of pages that are sent to be written together, and how many times as many may wait.
+const TOGETHER: usize = 4 << 20;
+const WAITING: usize = 4;
+
 /// A run under way.
 struct Run<'r> {
     name: &'r str,
@@ -125,7 +129,7 @@ impl Run<'_> {
         };
         let loaded_sources = loaded.names.sources.clone();
         let index = match_index::begin(self.name);
-        let (sender, pages) = channel();
+        let (sender, pages) = sync_channel(WAITING);
         let (model, record_type) = (Arc::clone(&self.model), self.record_type.clone());
         let mut write = || pages.try_iter().for_each(|pages| match_index::write(index, pages));
         let Outcome { matches, reviews, mut report } =
@@ -363,15 +367,24 @@ fn outcome(
     loaded: &Loaded,
     prepared: &Prepared,
     record_type: &str,
-    pages: &Sender<Vec<Page>>,
+    pages: &SyncSender<Vec<Page>>,
     watch: &Watch,
 ) -> Result<Outcome, Stopped> {
     let Prepared { model, scorer, .. } = prepared;
     let Loaded { records, names, .. } = loaded;
-    // If nobody takes them any more the work is about to be stopped.
-    let mut keep = |found: Vec<Page>| drop(pages.send(found));
+    let (mut waiting, mut bytes) = (Vec::new(), 0);
+    let mut keep = |found: Vec<Page>| {
+        bytes += found.iter().map(|page| page.content.len()).sum::<usize>();
+        waiting.extend(found);
+        if bytes >= TOGETHER {
+            bytes = 0;
+            // If nobody takes them any more the work is about to be stopped.
+            drop(pages.send(std::mem::take(&mut waiting)));
+        }
+    };
     let key = |record: u32| names.key(record as usize);
     let people = compare_all(records, &names.sources, key, model, scorer, &mut keep, watch)?;
+    drop(pages.send(waiting));
     let named = |edge: &Edge| {
         let name = |record| loaded.identifier(record_type, record);
         (name(edge.a), name(edge.b), probability(edge.log_odds))
