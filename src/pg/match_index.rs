@@ -129,10 +129,16 @@ impl Index {
     pub fn refresh(&self, pages: Vec<Page>, state: &State) {
         let records: Vec<i64> =
             pages.iter().filter(|page| page.part == 0).map(|page| page.first).collect();
+        // By the index: the pages of a full run, which stay, are many.
+        spi::run(
+            "DELETE FROM identity_resolve.match_page WHERE index = $1 AND part = 0 AND first = ANY ($2)",
+            &[self.id.into(), records.into()],
+        );
         spi::run(
             "DELETE FROM identity_resolve.match_page
-             WHERE index = $1 AND (part % 2 = 1 OR part = 0 AND first = ANY ($2))",
-            &[self.id.into(), records.into()],
+             WHERE index = $1 AND part = ANY (ARRAY(SELECT generate_series(1, (
+                 SELECT max(part) FROM identity_resolve.match_page WHERE index = $1), 2)))",
+            &[self.id.into()],
         );
         write(self.id, pages);
         set_state(self.id, state);

@@ -273,8 +273,9 @@ impl Plan<'_> {
         let relation = source::relation(self.source.oid)?;
         let key = format!("{} COLLATE \"C\"", self.key_text());
         let query = format!(
-            "SELECT count(*), bit_xor(hashtextextended({key}, 0)) FROM {} WHERE {key} IS NOT NULL",
-            relation.name
+            "SELECT count(*), bit_xor(hashtextextended({key}, 0)) FROM {} WHERE {} IS NOT NULL",
+            relation.name,
+            quoted(self.source.mapping.key.as_deref().unwrap_or_default())
         );
         let read = |row: &Row| Rows {
             count: row.int8(0).unwrap_or_default(),
