@@ -96,7 +96,7 @@ CREATE PROCEDURE identity_resolve.match(model text DEFAULT 'default')
     LANGUAGE c
     AS 'MODULE_PATHNAME', 'match_records_wrapper';
 COMMENT ON PROCEDURE identity_resolve.match(text) IS
-    'Compares the records of a model''s sources: links those that are probably one person''s, in place of all it linked before, and puts doubtful pairs into reviews';
+    'Compares the records of a model''s sources, at first all and later what is new: links those that are probably one person''s, in place of all that was linked before, and puts doubtful pairs into reviews';
 
 CREATE FUNCTION identity_resolve.score(a jsonb, b jsonb, model text DEFAULT 'default') RETURNS float8
     LANGUAGE c STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp COST 10000

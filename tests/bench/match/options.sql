@@ -20,17 +20,7 @@ INSERT INTO option VALUES
             "postal_code": {"similarity": "exact"},
             "city": {"similarity": "exact"},
             "national_id": {"similarity": "levenshtein", "levels": [0.88, 0.77]}
-        },
-        "blocking": [
-            ["email"],
-            ["phone"],
-            ["national_id"],
-            ["first_name", "last_name"],
-            ["last_name", "postal_code"],
-            ["first_name", "postal_code"],
-            ["street", "postal_code"],
-            ["birth_date"]
-        ]
+        }
     }'),
     ('postgres', 'persons', '{
         "fields": {
@@ -42,15 +32,16 @@ INSERT INTO option VALUES
             "postal_code": {"similarity": "exact"},
             "city": {"similarity": "exact"},
             "national_id": {"similarity": "levenshtein", "levels": [0.88, 0.77]}
-        },
-        "blocking": [
-            ["email"],
-            ["phone"],
-            ["national_id"],
-            ["first_name", "last_name"],
-            ["last_name", "postal_code"],
-            ["first_name", "postal_code"],
-            ["street", "postal_code"],
-            ["birth_date"]
-        ]
+        }
     }');
+
+UPDATE option SET options = options || '{"blocking": [
+    ["email"],
+    ["phone"],
+    ["national_id"],
+    ["first_name", "last_name"],
+    ["last_name", "postal_code"],
+    ["first_name", "postal_code"],
+    ["street", "postal_code"],
+    ["birth_date"]
+]}' WHERE part IN ('speed', 'postgres');

@@ -323,6 +323,28 @@ FROM model WHERE name = 'subscribers';
 SELECT drop_source('subscriber');
 DELETE FROM model WHERE name = 'subscribers';
 
+-- What is certain is learned from, and says how the model does: half of these have their customer number.
+CREATE TABLE public.loyal AS
+SELECT unique_id, first_name, surname, dob, city, email, CASE WHEN unique_id % 2 = 0 THEN 'c' || cluster END AS number FROM fake_1000;
+ALTER TABLE public.loyal ADD PRIMARY KEY (unique_id);
+SELECT add_source('loyal', '{"key": "unique_id", "identifiers": {"customer_number": "number"},
+    "traits": {"first_name": "first_name", "last_name": "surname", "birth_date": "dob", "city": "city", "email": "email"}}');
+SELECT train('loyal', '{loyal}') ? 'certain' AS before_it_was_read;
+CALL backfill('loyal');
+SELECT (certain ->> 'pairs')::float8 AS pairs,
+       (SELECT count(*) FROM loyal AS a JOIN loyal AS b USING (number) WHERE a.unique_id < b.unique_id) AS there_are,
+       (certain ->> 'recall')::float8 > 0.9 AS recall, (certain ->> 'precision')::float8 > 0.9 AS "precision"
+FROM (SELECT train('loyal', '{loyal}') -> 'certain' AS certain) AS trained;
+-- So is what an operator says: one who separates all that look alike is believed.
+SELECT (report ->> 'matches_expected')::float8 AS before FROM model WHERE name = 'loyal' \gset
+SELECT count(*) > 100 AS many_parts
+FROM fake_1000 AS a JOIN fake_1000 AS b USING (cluster),
+     LATERAL unlink('record:public.loyal/' || a.unique_id, 'record:public.loyal/' || b.unique_id) AS part
+WHERE a.unique_id < b.unique_id AND (a.unique_id + b.unique_id) % 2 = 1;
+SELECT (train('loyal', '{loyal}') ->> 'matches_expected')::float8 < 0.8 * :before AS fewer_matches;
+SELECT drop_source('loyal');
+DELETE FROM model WHERE name = 'loyal';
+
 -- Models go elsewhere ----------------------------------------------------------------------------
 
 -- What was learned of one table may be applied to another one, here or in another database: parameters are
