@@ -21,6 +21,24 @@ pub struct Changes {
     pub(super) created: FxHashSet<Uuid>,
 }
 
+/// Rows of a table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// To add.
+    pub new: usize,
+    /// To bring up to date.
+    pub changed: usize,
+    /// Stored so far.
+    pub stored: usize,
+}
+
+impl Counts {
+    fn see(&mut self, stored: bool, changed: bool) {
+        self.stored += usize::from(stored);
+        self.changed += usize::from(stored && changed);
+    }
+}
+
 impl Changes {
     fn nodes_in_order(&self) -> impl Iterator<Item = &Node> {
         self.order.iter().map(|&i| &self.graph.nodes[i as usize])
@@ -55,25 +73,33 @@ impl Changes {
 
     /// How many rows there are to write, about.
     pub fn count(&self) -> usize {
-        let identifiers = self.graph.nodes.iter().filter(|node| node.changed || node.is_new()).count();
-        identifiers + self.graph.links.iter().filter(|link| link.changed).count() + self.gone_links.len()
+        let (identifiers, links) = (self.count_identifiers(), self.count_links());
+        self.count_gone() + identifiers.new + identifiers.changed + links.new + links.changed
     }
 
-    /// How many stored rows there are to change or to delete, about.
-    pub fn count_replaced(&self) -> usize {
-        self.count() - self.count_identifiers().0 - self.count_links().0
+    /// How many stored rows nothing holds any more.
+    pub fn count_gone(&self) -> usize {
+        self.gone_links.len() + self.gone_identifiers().count()
     }
 
-    /// How many identifiers are new, and how many are stored.
-    pub fn count_identifiers(&self) -> (usize, usize) {
-        let new = self.graph.nodes.iter().filter(|node| node.is_new()).count();
-        (new, self.graph.nodes.iter().filter(|node| node.id != 0).count())
+    /// How many identifiers there are to write; call before [`Changes::number_new`].
+    pub fn count_identifiers(&self) -> Counts {
+        let mut counts = Counts::default();
+        self.graph.nodes.iter().for_each(|node| match node.is_new() {
+            true => counts.new += 1,
+            false => counts.see(node.id != 0, node.changed && !node.gone),
+        });
+        counts
     }
 
-    /// How many links are new, and how many are stored.
-    pub fn count_links(&self) -> (usize, usize) {
-        let stored = self.graph.links.iter().filter(|link| link.stored).count();
-        (self.graph.links.len() - stored, stored)
+    /// How many links there are to write.
+    pub fn count_links(&self) -> Counts {
+        let mut counts = Counts::default();
+        self.graph.links.iter().for_each(|link| match link.stored {
+            false => counts.new += 1,
+            true => counts.see(true, link.changed),
+        });
+        counts
     }
 
     /// Numbers the new identifiers with what `next` gives, in the order of their texts; lists their
@@ -90,18 +116,19 @@ impl Changes {
         numbered
     }
 
-    /// The rows of the identifiers that [`Changes::number_new`] listed.
+    /// The rows of identifiers (numbers of the graph).
     pub fn rows<'a>(&'a self, numbers: &'a [u32]) -> impl Iterator<Item = IdentifierRow<'a>> {
         numbers.iter().map(|&number| self.identifier_row(number))
     }
 
-    /// Stored identifiers to bring up to date; call before [`Changes::number_new`].
-    pub fn changed_identifiers(&self) -> impl Iterator<Item = IdentifierRow<'_>> {
-        let changed = |&&i: &&u32| {
-            let node = &self.graph.nodes[i as usize];
+    /// Stored identifiers to bring up to date (numbers of the graph), in the order of their texts; call
+    /// before [`Changes::number_new`].
+    pub fn changed_identifiers(&self) -> Vec<u32> {
+        let changed = |number: &u32| {
+            let node = &self.graph.nodes[*number as usize];
             node.id != 0 && node.changed && !node.gone
         };
-        self.order.iter().filter(changed).map(|&i| self.identifier_row(i))
+        self.order.iter().copied().filter(changed).collect()
     }
 
     /// Ids of stored identifiers that nothing holds any more.

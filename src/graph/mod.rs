@@ -30,7 +30,7 @@ mod store;
 pub mod task;
 pub mod weight;
 
-pub use changes::Changes;
+pub use changes::{Changes, Counts};
 pub use event::{Event, EventKind, Left};
 pub use past::Holder;
 pub use settle::Settled;

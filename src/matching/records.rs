@@ -7,6 +7,7 @@ use super::known::Known;
 use super::nickname::{Nicknames, are_nicknames};
 use super::value;
 use hashbrown::HashTable;
+use rayon::prelude::*;
 use rustc_hash::FxBuildHasher;
 use std::hash::BuildHasher;
 use std::mem::size_of;
@@ -51,8 +52,8 @@ const LONG: u8 = 0xff;
 
 /// Distinct values; the code of one is its place, 0 is none.
 pub struct Dictionary {
-    /// Codes by the hash of their text.
-    codes: HashTable<u32>,
+    /// Codes by the hash of their text, and that.
+    codes: HashTable<(u32, u32)>,
     entries: Vec<Entry>,
     /// Longer values.
     text: String,
@@ -72,16 +73,17 @@ impl Dictionary {
     }
 
     fn code(&mut self, value: &str, nicknames: &Nicknames) -> u32 {
-        let hash = FxBuildHasher.hash_one(value);
+        let hash = (FxBuildHasher.hash_one(value) >> 32) as u32;
+        let spread = |hash: u32| u64::from(hash) << 32 | u64::from(hash);
         let Dictionary { codes, entries, text, groups } = self;
-        let of = |code: u32| read(&entries[code as usize], text);
-        if let Some(&code) = codes.find(hash, |&code| of(code) == value) {
+        let is_it =
+            |&(other, code): &(u32, u32)| other == hash && read(&entries[code as usize], text) == value;
+        if let Some(&(_, code)) = codes.find(spread(hash), is_it) {
             return code;
         }
         let code = entries.len() as u32;
         entries.push(put(value, text));
-        let of = |code: u32| read(&entries[code as usize], text);
-        codes.insert_unique(hash, code, |&code| FxBuildHasher.hash_one(of(code)));
+        codes.insert_unique(spread(hash), (hash, code), |&(hash, _)| spread(hash));
         if let Some(groups) = groups {
             groups.push(nicknames.groups(value).into());
         }
@@ -99,7 +101,9 @@ impl Dictionary {
 
     fn bytes(&self) -> usize {
         let groups = self.groups.as_ref().map_or(0, |groups| groups.len() * size_of::<Box<[u32]>>());
-        self.text.len() + self.entries.len() * (size_of::<Entry>() + 8) + groups
+        self.text.len()
+            + self.entries.len() * (size_of::<Entry>() + 2 * size_of::<(u32, u32)>())
+            + groups
     }
 
     /// Whether two values are names of one group.
@@ -150,6 +154,22 @@ pub struct Records {
     crossable: Option<(usize, usize)>,
     /// What is certain about them. Said when they are in their order.
     pub known: Known,
+}
+
+/// Records from which on fields are read side by side.
+const MANY: usize = 256;
+
+impl Field {
+    /// Counts values that have come.
+    fn count(&mut self, codes: &[u32]) {
+        for code in codes.iter().map(|&code| code as usize).filter(|&code| code > 0) {
+            if self.counts.len() <= code {
+                self.counts.resize((code + 1).next_power_of_two(), 0);
+            }
+            self.counts[code] += 1;
+            self.filled += 1;
+        }
+    }
 }
 
 /// Pairs of so many records of each side that are compared if nothing keeps them apart.
@@ -207,37 +227,68 @@ impl Records {
 
     /// Adds a record: for each slot of each field its value as it is written, empty if it has none.
     pub fn push<'v>(&mut self, values: impl Iterator<Item = &'v str>, side: u16) {
-        self.add(values, side, |spec, raw| value::canonical(spec.comparison.kind, raw, spec.day_first));
+        let values: Vec<&str> = values.collect();
+        self.push_many(1, |_, slot| values[slot], side);
+    }
+
+    /// Adds so many records of a side; `value` has what is written in a slot of one of them. Fields are
+    /// read side by side if there are many.
+    pub fn push_many<'v>(
+        &mut self,
+        count: usize,
+        value: impl Fn(usize, usize) -> &'v str + Sync,
+        side: u16,
+    ) {
+        self.add(count, value, side, |spec, raw| {
+            value::canonical(spec.comparison.kind, raw, spec.day_first)
+        });
     }
 
     /// Adds a record of which [`Records::values`] said these values.
     pub fn push_canonical<'v>(&mut self, values: impl Iterator<Item = &'v str>, side: u16) {
-        self.add(values, side, |_, value| (!value.is_empty()).then_some(value));
+        let values: Vec<&str> = values.collect();
+        let given = |_: &FieldSpec, value: &'v str| (!value.is_empty()).then_some(value);
+        self.add(1, |_, slot| values[slot], side, given);
     }
 
     fn add<'v, V: AsRef<str>>(
         &mut self,
-        mut values: impl Iterator<Item = &'v str>,
+        count: usize,
+        value: impl Fn(usize, usize) -> &'v str + Sync,
         side: u16,
-        canonical: impl Fn(&FieldSpec, &'v str) -> Option<V>,
+        canonical: impl Fn(&FieldSpec, &'v str) -> Option<V> + Sync,
     ) {
-        for field in &mut self.fields {
-            for _ in field.columns.clone() {
-                let value = canonical(&field.spec, values.next().unwrap_or_default());
-                let code = value.map_or(0, |value| {
-                    self.dictionaries[field.dictionary].code(value.as_ref(), &self.nicknames)
-                });
-                self.codes.push(code);
-                if code > 0 {
-                    if field.counts.len() <= code as usize {
-                        field.counts.resize((code as usize + 1).next_power_of_two(), 0);
-                    }
-                    field.counts[code as usize] += 1;
-                    field.filled += 1;
+        let Records { fields, dictionaries, nicknames, .. } = self;
+        let mut of_dictionary: Vec<Vec<&mut Field>> = dictionaries.iter().map(|_| Vec::new()).collect();
+        fields.iter_mut().for_each(|field| of_dictionary[field.dictionary].push(field));
+        let work = dictionaries.iter_mut().zip(of_dictionary);
+        let encode = |(dictionary, fields): (&mut Dictionary, Vec<&mut Field>)| {
+            let mut columns = Vec::new();
+            for field in fields {
+                for slot in field.columns.clone() {
+                    // All values first: then the processor looks up several codes at once.
+                    let canonical = |record| canonical(&field.spec, value(record, slot));
+                    let values: Vec<Option<V>> = (0..count).map(canonical).collect();
+                    let mut code = |value: V| dictionary.code(value.as_ref(), nicknames);
+                    let codes: Vec<u32> =
+                        values.into_iter().map(|value| value.map_or(0, &mut code)).collect();
+                    field.count(&codes);
+                    columns.push((slot, codes));
                 }
             }
+            columns
+        };
+        let columns: Vec<Vec<(usize, Vec<u32>)>> = match count {
+            MANY.. => work.collect::<Vec<_>>().into_par_iter().map(encode).collect(),
+            _ => work.map(encode).collect(),
+        };
+        let first = self.codes.len();
+        self.codes.resize(first + count * self.width, 0);
+        for (slot, codes) in columns.into_iter().flatten() {
+            let places = self.codes[first + slot..].iter_mut().step_by(self.width);
+            places.zip(codes).for_each(|(place, code)| *place = code);
         }
-        self.sides.push(side);
+        self.sides.resize(self.sides.len() + count, side);
     }
 
     /// Puts the records into another order: `order` has the places they stand at now.

@@ -1,6 +1,6 @@
 //! The log of what changed who is who: only appended to, and followed by others.
 
-use super::table::{Table, Value};
+use super::table::Value;
 use super::{settings, transaction, write};
 use crate::graph::{Changes, Event, EventKind, Left};
 use crate::source::seen_at::day_text;
@@ -13,8 +13,8 @@ use uuid::Uuid;
 /// The oid of pg_notify(text, text), which is the same in every database.
 const PG_NOTIFY: u32 = 3036;
 
-/// Rows between two looks whether the work was cancelled.
-const PULSE: usize = 1000;
+/// The sequence of the numbers of operations.
+const CHANGE_NUMBERS: &str = "change_number_seq";
 
 /// What is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,19 +100,32 @@ impl Operation {
 
     /// Its number; writes it down, if it has none yet.
     pub fn number(&mut self) -> i64 {
-        *self.number.get_or_insert_with(|| {
-            let number = write::next_number("change_number_seq");
-            Table::open("change").insert(&[
+        match self.number {
+            Some(number) => number,
+            None => {
+                let number = write::next_number(CHANGE_NUMBERS);
+                self.write_down(&[number]);
+                number
+            }
+        }
+    }
+
+    /// Writes it down under these numbers, of which the last is its own from now on.
+    fn write_down(&mut self, numbers: &[i64]) {
+        let (at, actor) = (transaction::clock(), session_user());
+        let row = |&number: &i64| {
+            [
                 Value::Int8(number),
-                Value::Int8(transaction::clock()),
-                Value::Text(&session_user()),
+                Value::Int8(at),
+                Value::Text(&actor),
                 Value::Text(self.kind.word()),
                 Value::or_null(self.reason.as_deref().map(Value::Text)),
                 Value::or_null(self.undoes.map(Value::Int8)),
                 Value::or_null(self.effects.as_ref().map(Value::Json)),
-            ]);
-            number
-        })
+            ]
+        };
+        write::insert("change", numbers.iter().map(row));
+        self.number = numbers.last().copied().or(self.number);
     }
 
     /// Writes down what it is about to do to profiles, and tells who listens. Of an identifier and a
@@ -122,33 +135,52 @@ impl Operation {
         if events.is_empty() {
             return;
         }
-        let mut table = Table::open("profile_change");
-        let mut of_profile: FxHashMap<Uuid, i64> = FxHashMap::default();
-        for (place, event) in events.iter().enumerate() {
-            if place % PULSE == 0 {
-                transaction::check_for_cancel();
-            }
-            if self.kind.is_evidence() {
-                self.number = of_profile.get(&event.new).copied().filter(|_| !event.new.is_nil());
-            }
-            let change = self.number();
-            of_profile.insert(event.new, change);
-            let members: Vec<&str> = event.members.iter().map(|&number| changes.text(number)).collect();
-            let reason = reason(changes, event);
-            table.insert(&[
-                Value::Int8(write::next_number("identifier_id")),
-                Value::Int8(change),
-                Value::Text(event.kind.word()),
-                or_nil(event.old),
-                or_nil(event.new),
-                Value::Texts(&members),
-                Value::or_null(reason.as_deref().map(Value::Text)),
-            ]);
-        }
-        drop(table);
+        let of_events = self.numbers(&events);
+        let members: Vec<Vec<&str>> = events
+            .iter()
+            .map(|event| event.members.iter().map(|&number| changes.text(number)).collect())
+            .collect();
+        let reasons: Vec<Option<String>> = events.iter().map(|event| reason(changes, event)).collect();
+        let numbers: Vec<i64> = events.iter().map(|_| write::next_number("identifier_id")).collect();
+        let row = |place: usize| {
+            [
+                Value::Int8(numbers[place]),
+                Value::Int8(of_events[place]),
+                Value::Text(events[place].kind.word()),
+                or_nil(events[place].old),
+                or_nil(events[place].new),
+                Value::Texts(&members[place]),
+                Value::or_null(reasons[place].as_deref().map(Value::Text)),
+            ]
+        };
+        write::insert("profile_change", (0..events.len()).map(row));
         // SAFETY: makes what was written visible to the transaction's next command.
         unsafe { pg_sys::CommandCounterIncrement() };
         notify();
+    }
+
+    /// The number of the change that each event is part of, all written down. Evidence makes one for
+    /// each profile that something came to, and one for whatever went to none.
+    fn numbers(&mut self, events: &[Event]) -> Vec<i64> {
+        if !self.kind.is_evidence() {
+            return vec![self.number(); events.len()];
+        }
+        let mut of_profile: FxHashMap<Uuid, i64> = FxHashMap::default();
+        let mut made = Vec::new();
+        let mut make = || {
+            let number = write::next_number(CHANGE_NUMBERS);
+            made.push(number);
+            number
+        };
+        let numbers = events
+            .iter()
+            .map(|event| match event.new.is_nil() {
+                true => make(),
+                false => *of_profile.entry(event.new).or_insert_with(&mut make),
+            })
+            .collect();
+        self.write_down(&made);
+        numbers
     }
 }
 

@@ -1,6 +1,7 @@
 //! Work of matching on threads of its own.
 
-use super::{progress, settings, thread, transaction};
+use super::thread::{self, Pool};
+use super::{progress, settings, transaction};
 use crate::error::Error;
 use crate::graph::task::Task;
 use crate::matching::watch::{Phase, Stopped, Watch};
@@ -17,17 +18,11 @@ pub fn run<T: Send + 'static>(
 ) -> Result<T, Error> {
     let limit_mb = settings::match_memory_mb();
     let left = ((limit_mb as usize) << 20).saturating_sub(taken);
-    let threads = settings::threads();
     let watch = Arc::new(Watch::new(left));
     let _stop = StopWhenDropped(Arc::clone(&watch));
     let theirs = Arc::clone(&watch);
-    let task = Task::begin(Some(thread::spawn), move || {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-        match pool {
-            Ok(pool) => pool.install(|| work(&theirs)),
-            Err(_) => work(&theirs),
-        }
-    });
+    let pool = Pool::new();
+    let task = Task::begin(Some(thread::spawn), move || pool.run(|| work(&theirs)));
     let mut shown = None;
     let result = task.finish(&mut || {
         transaction::check_for_cancel();

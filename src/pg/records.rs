@@ -3,7 +3,8 @@
 use super::cursor::{Row, stream};
 use super::scan::quoted;
 use super::source::{self, Source};
-use super::{configuration, progress, settings, spi, thread, transaction, watch};
+use super::thread::{self, Pool};
+use super::{configuration, progress, settings, spi, transaction, watch};
 use crate::error::Error;
 use crate::graph::rules::{Role, Rules};
 use crate::graph::task::Task;
@@ -16,8 +17,10 @@ use crate::matching::pattern::MOST_FIELDS;
 use crate::matching::records::{FieldSpec, Records};
 use crate::matching::text::is_void;
 use crate::matching::value;
+use crate::source::batch::{Batch, Row as BatchRow, RowHead};
 use crate::source::mapping::Field;
 use pgrx::pg_sys;
+use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -27,9 +30,6 @@ use std::sync::mpsc::{Receiver, SyncSender};
 
 /// Rows of a source that are looked at to tell what its columns hold.
 const LOOKED_AT: i64 = 5_000;
-
-/// Rows that are sent to the other thread at a time.
-const BATCH: usize = 1_000;
 
 /// Records and what they are called.
 pub struct Loaded {
@@ -321,6 +321,7 @@ pub fn load(plans: &[Plan], specs: &[FieldSpec], link_only: bool, share: f64) ->
         rows: Vec::new(),
     };
     let mut sides: Vec<u16> = Vec::new();
+    let pool = Pool::new();
     let estimated: Vec<i64> = plans.iter().map(|plan| estimated_rows(plan.source.oid)).collect();
     let expected = estimated.iter().sum::<i64>() as f64;
     for (side, plan) in plans.iter().enumerate() {
@@ -338,14 +339,22 @@ pub fn load(plans: &[Plan], specs: &[FieldSpec], link_only: bool, share: f64) ->
         let query = plan.query(&fields, &some)?;
         let width = 1 + fields.iter().map(|(_, slots)| slots).sum::<usize>();
         let limit_mb = settings::match_memory_mb();
-        let add = |batches: Receiver<Vec<String>>| {
+        let add = |batches: Receiver<Batch>| {
             for batch in batches {
-                for row in batch.chunks(width) {
-                    let Some(key) = loaded.names.canonical_key(side, &row[0]) else { continue };
-                    loaded.names.push(&key);
-                    sides.push(side);
-                    loaded.records.push(row[1..].iter().map(String::as_str), side);
-                }
+                let rows: Vec<BatchRow> = batch.rows(width).collect();
+                let keys = rows.iter().map(|row| loaded.names.canonical_key(side, row.value(0)?));
+                let keys: Vec<Option<String>> = keys.collect();
+                // What no record can be called is nobody's.
+                let named: Vec<BatchRow> = rows
+                    .into_iter()
+                    .zip(&keys)
+                    .filter(|(_, key)| key.is_some())
+                    .map(|(row, _)| row)
+                    .collect();
+                keys.iter().flatten().for_each(|key| loaded.names.push(key));
+                sides.resize(sides.len() + named.len(), side);
+                let value = |row: usize, slot: usize| named[row].value(1 + slot).unwrap_or_default();
+                pool.run(|| loaded.records.push_many(named.len(), value, side));
                 let bytes = loaded.records.bytes() + loaded.names.bytes();
                 if bytes >> 20 > limit_mb as usize {
                     let of_all = (expected / sides.len() as f64).max(1.0);
@@ -359,7 +368,7 @@ pub fn load(plans: &[Plan], specs: &[FieldSpec], link_only: bool, share: f64) ->
         added?;
         loaded.rows.push(rows);
     }
-    let task = Task::begin(Some(thread::spawn), move || loaded.arranged(&sides));
+    let task = Task::begin(Some(thread::spawn), move || pool.run(|| loaded.arranged(&sides)));
     Ok(task.finish(&mut transaction::check_for_cancel))
 }
 
@@ -367,16 +376,17 @@ impl Loaded {
     /// The same in an order that depends on nothing but what records are called.
     fn arranged(mut self, sides: &[u16]) -> Self {
         let names = &self.names;
-        let hash = |place: usize| name_hash(&names.sources[usize::from(sides[place])], names.key(place));
+        let hash = |place: u32| {
+            name_hash(&names.sources[usize::from(sides[place as usize])], names.key(place as usize))
+        };
         let mut order: Vec<(u64, u32)> =
-            (0..sides.len()).map(|place| (hash(place), place as u32)).collect();
-        order.sort_unstable_by(|x, y| {
+            (0..sides.len() as u32).into_par_iter().map(|place| (hash(place), place)).collect();
+        order.par_sort_unstable_by(|x, y| {
             let key = |place: u32| names.key(place as usize);
             x.0.cmp(&y.0).then_with(|| key(x.1).cmp(key(y.1)))
         });
         let order: Vec<u32> = order.into_iter().map(|(_, place)| place).collect();
-        self.records.reorder(&order);
-        self.names = self.names.reordered(&order);
+        (_, self.names) = rayon::join(|| self.records.reorder(&order), || self.names.reordered(&order));
         self
     }
 
@@ -470,21 +480,21 @@ impl Loaded {
     }
 }
 
-fn feed(query: &str, width: usize, batches: &SyncSender<Vec<String>>) -> Rows {
+fn feed(query: &str, width: usize, batches: &SyncSender<Batch>) -> Rows {
     let mut rows = Rows::default();
-    let mut batch = Vec::with_capacity(BATCH * width);
+    let mut batch = Batch::default();
     let mut wanted = true;
-    let mut send = |batch: &mut Vec<String>| {
-        progress::advance((batch.len() / width) as i64);
-        wanted =
-            wanted && batches.send(std::mem::replace(batch, Vec::with_capacity(BATCH * width))).is_ok();
+    let mut send = |batch: &mut Batch| {
+        progress::advance(batch.len() as i64);
+        wanted = wanted && batches.send(std::mem::take(batch)).is_ok();
     };
     stream(query, &[], |row| {
         // A row without a key is nobody's record.
         let Some(key) = row.text(0) else { return };
         rows.add(key_hash(key));
-        batch.extend((0..width).map(|column| row.text(column).unwrap_or_default().to_owned()));
-        if batch.len() >= BATCH * width {
+        batch.push_row(RowHead::default());
+        (0..width).for_each(|column| batch.push_value(row.text(column)));
+        if batch.is_full() {
             send(&mut batch);
         }
     });

@@ -1,5 +1,6 @@
 //! Threads for pure work. None of them ever calls PostgreSQL.
 
+use super::settings;
 use std::mem::MaybeUninit;
 use std::panic::resume_unwind;
 use std::ptr;
@@ -13,6 +14,25 @@ const WAITING: usize = 2;
 /// Runs `work` on another thread, which goes on to its end whatever happens here.
 pub fn spawn(work: Box<dyn FnOnce() + Send>) {
     without_signals(|| thread::spawn(work));
+}
+
+/// Threads among which rayon divides pure work: as many as `identity_resolve.threads` says.
+pub struct Pool(Option<rayon::ThreadPool>);
+
+impl Pool {
+    /// Makes them.
+    pub fn new() -> Self {
+        let builder = rayon::ThreadPoolBuilder::new().num_threads(settings::threads());
+        Pool(without_signals(|| builder.build().ok()))
+    }
+
+    /// Divides `work` among them; not to be called where PostgreSQL is.
+    pub fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        match &self.0 {
+            Some(pool) => pool.install(work),
+            None => work(),
+        }
+    }
 }
 
 /// Runs `work` on another thread, on the items that `feed` sends from this one. Returns what both

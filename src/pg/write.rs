@@ -1,29 +1,29 @@
 //! From changes to the tables.
 
 use super::copy::{Indexes, copy_into};
+use super::table::{Table, Value};
 use super::tables::{Tables, Words};
 use super::transaction::{attempt, check_for_cancel, relation, with_snapshot};
 use super::{index, progress, spi};
 use crate::graph::solver::Reason;
-use crate::graph::{Changes, Day, NO_DAY};
+use crate::graph::{Changes, Counts, Day, LinkRow, NO_DAY};
 use pgrx::{direct_function_call, pg_sys};
 
 /// Rows between two looks whether the work was cancelled.
 const PULSE: usize = 1000;
 
-/// New rows from which on building indexes anew may pay.
+/// Rows to write from which on building indexes anew may pay.
 const BULK: usize = 50_000;
 
 /// Writes what differs, row by row: for few rows. Their keys are locked.
 pub fn write(changes: &mut Changes, tables: &mut Tables) {
-    replace(changes, tables);
-    let numbers = changes.number_new(|| next_number("identifier_id"));
-    for row in pulsed(changes.rows(&numbers)) {
-        tables.insert_identifier(&row);
-    }
-    for row in pulsed(changes.new_links()) {
-        tables.insert_link(&row);
-    }
+    remove(changes, tables);
+    pulsed(changes.changed_links()).for_each(|row| tables.update_link(&row));
+    let changed = changes.changed_identifiers();
+    pulsed(changes.rows(&changed)).for_each(|row| tables.update_identifier(&row));
+    let new = changes.number_new(|| next_number("identifier_id"));
+    pulsed(changes.rows(&new)).for_each(|row| tables.insert_identifier(&row));
+    pulsed(changes.new_links()).for_each(|row| tables.insert_link(&row));
     for (profile, identifier) in changes.retired() {
         tables.insert_former(profile, identifier);
     }
@@ -32,36 +32,43 @@ pub fn write(changes: &mut Changes, tables: &mut Tables) {
 }
 
 /// Writes what differs after the whole graph was solved; it is locked. With `may_rebuild_indexes`
-/// (which needs the transaction to end soon after), bringing more rows than a table has takes a
-/// faster way.
+/// (which needs the transaction to end soon after), a table of which much changes takes a faster way.
 pub fn write_whole(mut changes: Changes, words: &Words, may_rebuild_indexes: bool) {
-    with_snapshot(|| replace(&changes, &mut Tables::open(words)));
-    progress::advance(changes.count_replaced() as i64);
-    let (new, stored) = changes.count_identifiers();
-    let (new_links, _) = changes.count_links();
-    let first = reserve_ids(new);
+    with_snapshot(|| remove(&changes, &mut Tables::open(words)));
+    progress::advance(changes.count_gone() as i64);
+    let (identifiers, links) = (changes.count_identifiers(), changes.count_links());
+    let changed = changes.changed_identifiers();
+    let first = reserve_ids(identifiers.new);
     let mut ids = first..;
-    let numbers = changes.number_new(|| ids.next().unwrap_or_default());
+    let new = changes.number_new(|| ids.next().unwrap_or_default());
     check_for_cancel();
-    let bulk = may_rebuild_indexes && new >= BULK && new >= stored && index::may_rebuild();
-    let in_bulk = || {
-        insert_identifiers(&changes, &numbers, Indexes::Ignore);
-        insert_links(&changes, Indexes::Ignore);
-        index::put_in_place(&[index::build("identifier"), index::build("link")])
+    let may_rebuild = may_rebuild_indexes && index::may_rebuild();
+    let way = |counts| if may_rebuild && is_bulk(counts) { Indexes::Ignore } else { Indexes::Maintain };
+    let write = |of_identifiers, of_links| {
+        write_identifiers(&changes, &changed, &new, words, of_identifiers);
+        write_links(&changes, words, of_links);
+        let tables = [("identifier", of_identifiers), ("link", of_links)];
+        let anew = tables.iter().filter(|(_, indexes)| *indexes == Indexes::Ignore);
+        let anew: Vec<_> = anew.map(|(table, _)| index::build(table)).collect();
+        index::put_in_place(&anew)
     };
-    if new_links + new > 0 && !(bulk && attempt(in_bulk)) {
-        insert_identifiers(&changes, &numbers, Indexes::Maintain);
-        insert_links(&changes, Indexes::Maintain);
+    if !attempt(|| write(way(identifiers), way(links))) {
+        write(Indexes::Maintain, Indexes::Maintain);
     }
     copy_into("former_member", 2, Indexes::Maintain, changes.retired(), |(profile, identifier), out| {
         out.uuid(profile).int8(identifier);
     });
 }
 
-/// Brings stored rows up to date, and deletes what nothing holds any more.
-fn replace(changes: &Changes, tables: &mut Tables) {
+/// Whether to build the indexes of a table anew takes less than to keep them up to date: a row that
+/// replaces another takes about four times as long as one that is added, whose neighbours are too.
+fn is_bulk(Counts { new, changed, stored }: Counts) -> bool {
+    new + changed >= BULK && new + 4 * changed >= stored
+}
+
+/// Deletes what nothing holds any more.
+fn remove(changes: &Changes, tables: &mut Tables) {
     pulsed(changes.gone_links()).for_each(|ends| tables.delete_link(ends));
-    pulsed(changes.changed_links()).for_each(|row| tables.update_link(&row));
     let gone: Vec<i64> = changes.gone_identifiers().collect();
     tables.delete_former(changes.revived(), &gone);
     if !gone.is_empty() {
@@ -71,22 +78,57 @@ fn replace(changes: &Changes, tables: &mut Tables) {
         );
     }
     pulsed(gone.into_iter()).for_each(|id| tables.delete_identifier(id));
-    pulsed(changes.changed_identifiers()).for_each(|row| tables.update_identifier(&row));
 }
 
-fn insert_identifiers(changes: &Changes, numbers: &[u32], indexes: Indexes) {
-    copy_into("identifier", 10, indexes, changes.rows(numbers), |row, out| {
-        out.int8(row.id).text(row.identifier).uuid(row.profile).text(standing(row.aside));
-        out.date(day(row.first_seen)).date(day(row.last_seen)).date(day(row.last_with_person));
-        out.int4(row.partners as i32).bool(row.undisputed).bytea(row.evidence);
-    });
+/// Writes stored identifiers that have changed, and new ones.
+fn write_identifiers(changes: &Changes, changed: &[u32], new: &[u32], words: &Words, indexes: Indexes) {
+    let copy = |numbers| {
+        copy_into("identifier", 10, indexes, changes.rows(numbers), |row, out| {
+            out.int8(row.id).text(row.identifier).uuid(row.profile).text(standing(row.aside));
+            out.date(day(row.first_seen)).date(day(row.last_seen)).date(day(row.last_with_person));
+            out.int4(row.partners as i32).bool(row.undisputed).bytea(row.evidence);
+        });
+    };
+    match indexes {
+        Indexes::Ignore => {
+            let ids: Vec<i64> = changes.rows(changed).map(|row| row.id).collect();
+            spi::run("DELETE FROM identity_resolve.identifier WHERE id = ANY ($1)", &[ids.into()]);
+            copy(changed);
+        }
+        Indexes::Maintain => with_snapshot(|| {
+            let mut tables = Tables::open(words);
+            pulsed(changes.rows(changed)).for_each(|row| tables.update_identifier(&row));
+            progress::advance(changed.len() as i64);
+        }),
+    }
+    copy(new);
 }
 
-fn insert_links(changes: &Changes, indexes: Indexes) {
-    copy_into("link", 6, indexes, changes.new_links(), |row, out| {
-        out.int8(row.a).int8(row.b).bool(row.asserted).float8(row.probability);
-        out.text_or_null(row.held.map(Reason::word)).bytea(row.evidence);
-    });
+/// Writes stored links that have changed, and new ones.
+fn write_links(changes: &Changes, words: &Words, indexes: Indexes) {
+    let copy = |rows: &mut (dyn Iterator<Item = LinkRow> + Send)| {
+        copy_into("link", 6, indexes, rows, |row, out| {
+            out.int8(row.a).int8(row.b).bool(row.asserted).float8(row.probability);
+            out.text_or_null(row.held.map(Reason::word)).bytea(row.evidence);
+        });
+    };
+    match indexes {
+        Indexes::Ignore => {
+            let (a, b): (Vec<i64>, Vec<i64>) = changes.changed_links().map(|row| (row.a, row.b)).unzip();
+            spi::run(
+                "DELETE FROM identity_resolve.link AS l USING unnest($1, $2) AS changed (a, b)
+                 WHERE (l.a, l.b) = (changed.a, changed.b)",
+                &[a.into(), b.into()],
+            );
+            copy(&mut changes.changed_links());
+        }
+        Indexes::Maintain => with_snapshot(|| {
+            let mut tables = Tables::open(words);
+            pulsed(changes.changed_links()).for_each(|row| tables.update_link(&row));
+            progress::advance(changes.count_links().changed as i64);
+        }),
+    }
+    copy(&mut changes.new_links());
 }
 
 fn standing(aside: Option<Reason>) -> &'static str {
@@ -105,6 +147,25 @@ fn pulsed<T>(rows: impl Iterator<Item = T>) -> impl Iterator<Item = T> {
         }
         row
     })
+}
+
+/// Rows from which on COPY takes less than to insert them one by one.
+const MANY: usize = 1_000;
+
+/// Adds rows to a table of this extension: a value for each column, in their order.
+pub fn insert<'v, const N: usize>(
+    table: &str,
+    rows: impl ExactSizeIterator<Item = [Value<'v>; N]> + Send,
+) {
+    if rows.len() >= MANY {
+        return copy_into(table, N as i16, Indexes::Maintain, rows, |row, out| {
+            row.into_iter().for_each(|value| {
+                out.value(value);
+            });
+        });
+    }
+    let mut open = Table::open(table);
+    rows.for_each(|row| open.insert(&row));
 }
 
 /// The next number of a sequence of this extension.

@@ -17,7 +17,7 @@ pub struct Batch {
 }
 
 /// What is known of a row beside its values.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub struct RowHead {
     /// When it was seen, in the unit of its column.
     pub time: Option<i64>,

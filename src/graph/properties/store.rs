@@ -247,7 +247,7 @@ impl Store {
             self.former.retain(|&(_, member)| member != id);
             write(self.identifiers.remove(&id).is_some(), format!("deleted identifier {id} is stored"));
         }
-        for row in changes.changed_identifiers() {
+        for row in changes.rows(&changes.changed_identifiers()) {
             let old = self.identifiers.insert(row.id, Identifier::from(&row));
             let differs = old.is_some_and(|old| old != Identifier::from(&row));
             write(differs, format!("updated identifier {row:?} differs"));
