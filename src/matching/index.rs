@@ -231,6 +231,9 @@ pub const GONE: u32 = u32::MAX;
 /// The first block of a page of postings, and its content.
 type PostingPage = (i64, Box<[u8]>);
 
+/// A page that was read: its part and its first number or block, as [`Page`] has them, and its content.
+pub type StoredPage = (i32, i64, Box<[u8]>);
+
 /// Pages at hand.
 #[derive(Default)]
 pub struct Stored {
@@ -243,26 +246,25 @@ pub struct Stored {
 }
 
 impl Stored {
-    /// No pages of records with so many values.
-    pub fn new(slots: usize) -> Self {
-        Stored { slots, ..Stored::default() }
-    }
-
-    /// Adds a page; those of a part must come in order.
-    pub fn add(&mut self, part: i32, first: i64, content: &[u8]) {
-        let content = content.into();
-        match part {
-            0 => self.records.push(content),
-            1 => self.edges.push(content),
-            ..0 => {}
-            part => {
-                let (list, generation) = ((part - 2) as usize / 2, (part - 2) as usize % 2);
-                if self.lists.len() <= list {
-                    self.lists.resize_with(list + 1, Default::default);
+    /// These pages, in whatever order, of records with so many values.
+    pub fn new(slots: usize, mut pages: Vec<StoredPage>) -> Self {
+        pages.sort_unstable_by_key(|&(part, first, _)| (part, first));
+        let mut stored = Stored { slots, ..Stored::default() };
+        for (part, first, content) in pages {
+            match part {
+                0 => stored.records.push(content),
+                1 => stored.edges.push(content),
+                ..0 => {}
+                part => {
+                    let (list, generation) = ((part - 2) as usize / 2, (part - 2) as usize % 2);
+                    if stored.lists.len() <= list {
+                        stored.lists.resize_with(list + 1, Default::default);
+                    }
+                    stored.lists[list][generation].push((first, content));
                 }
-                self.lists[list][generation].push((first, content));
             }
         }
+        stored
     }
 
     /// The number of the first page of records that would be new.

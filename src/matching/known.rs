@@ -14,7 +14,7 @@ pub enum Label {
 }
 
 /// Whose some records are.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Known {
     /// For each record what names its person: a type of identifiers, and one of them.
     persons: FxHashMap<u32, (u16, i64)>,

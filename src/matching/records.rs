@@ -26,6 +26,7 @@ pub struct FieldSpec {
 }
 
 /// A field of [`Records`].
+#[derive(Clone)]
 pub struct Field {
     pub spec: FieldSpec,
     /// The places of its values in a row.
@@ -51,6 +52,7 @@ const SHORT: usize = 15;
 const LONG: u8 = 0xff;
 
 /// Distinct values; the code of one is its place, 0 is none.
+#[derive(Clone)]
 pub struct Dictionary {
     /// Codes by the hash of their text, and that.
     codes: HashTable<(u32, u32)>,
@@ -140,6 +142,7 @@ fn read<'t>(Entry(entry): &'t Entry, text: &'t str) -> &'t str {
 }
 
 /// Records that may be about the same people.
+#[derive(Clone)]
 pub struct Records {
     pub fields: Vec<Field>,
     dictionaries: Vec<Dictionary>,
@@ -228,36 +231,38 @@ impl Records {
     /// Adds a record: for each slot of each field its value as it is written, empty if it has none.
     pub fn push<'v>(&mut self, values: impl Iterator<Item = &'v str>, side: u16) {
         let values: Vec<&str> = values.collect();
-        self.push_many(1, |_, slot| values[slot], side);
+        self.push_many([side].into_iter(), |_, slot| values[slot]);
     }
 
-    /// Adds so many records of a side; `value` has what is written in a slot of one of them. Fields are
-    /// read side by side if there are many.
+    /// Adds a record of each of these sides; `value` has what is written in a slot of one of them.
+    /// Fields are read side by side if there are many.
     pub fn push_many<'v>(
         &mut self,
-        count: usize,
+        sides: impl ExactSizeIterator<Item = u16>,
         value: impl Fn(usize, usize) -> &'v str + Sync,
-        side: u16,
     ) {
-        self.add(count, value, side, |spec, raw| {
-            value::canonical(spec.comparison.kind, raw, spec.day_first)
-        });
+        let canonical =
+            |spec: &FieldSpec, raw| value::canonical(spec.comparison.kind, raw, spec.day_first);
+        self.add(sides, value, canonical);
     }
 
-    /// Adds a record of which [`Records::values`] said these values.
-    pub fn push_canonical<'v>(&mut self, values: impl Iterator<Item = &'v str>, side: u16) {
-        let values: Vec<&str> = values.collect();
-        let given = |_: &FieldSpec, value: &'v str| (!value.is_empty()).then_some(value);
-        self.add(1, |_, slot| values[slot], side, given);
+    /// The same of values that [`Records::values`] has said.
+    pub fn push_canonical<'v>(
+        &mut self,
+        sides: impl ExactSizeIterator<Item = u16>,
+        value: impl Fn(usize, usize) -> &'v str + Sync,
+    ) {
+        self.add(sides, value, |_, value| (!value.is_empty()).then_some(value));
     }
 
     fn add<'v, V: AsRef<str>>(
         &mut self,
-        count: usize,
+        sides: impl ExactSizeIterator<Item = u16>,
         value: impl Fn(usize, usize) -> &'v str + Sync,
-        side: u16,
         canonical: impl Fn(&FieldSpec, &'v str) -> Option<V> + Sync,
     ) {
+        let count = sides.len();
+        self.sides.extend(sides);
         let Records { fields, dictionaries, nicknames, .. } = self;
         let mut of_dictionary: Vec<Vec<&mut Field>> = dictionaries.iter().map(|_| Vec::new()).collect();
         fields.iter_mut().for_each(|field| of_dictionary[field.dictionary].push(field));
@@ -285,10 +290,9 @@ impl Records {
         let first = self.codes.len();
         self.codes.resize(first + count * self.width, 0);
         for (slot, codes) in columns.into_iter().flatten() {
-            let places = self.codes[first + slot..].iter_mut().step_by(self.width);
+            let places = self.codes.iter_mut().skip(first + slot).step_by(self.width);
             places.zip(codes).for_each(|(place, code)| *place = code);
         }
-        self.sides.resize(self.sides.len() + count, side);
     }
 
     /// Puts the records into another order: `order` has the places they stand at now.

@@ -41,6 +41,12 @@ pub struct Means<'m> {
     pub sources: &'m [String],
 }
 
+impl Means<'_> {
+    fn no_records(&self) -> Records {
+        Records::new(self.specs, self.model.link_only, Arc::clone(self.nicknames))
+    }
+}
+
 /// The side and the key of a record.
 pub type Name = (u16, String);
 
@@ -113,18 +119,20 @@ pub fn refresh(
             return Err(Halt::Gone);
         }
     }
-    let refresh = Refresh { means, old, arrived, gone, watch };
-    let first = stored.next();
-    let (edges, fresh, pairs_compared) = refresh.find(first)?;
-    let mut found = refresh.pairs_left()?;
+    watch.begin(Phase::Reading, 0);
+    let mut fresh = means.no_records();
+    let sides = arrived.iter().map(|arrived| arrived.side);
+    fresh.push_many(sides, |record, slot| &arrived[record].values[slot]);
+    let refresh = Refresh { means, old, arrived, fresh, first: stored.next(), gone, watch };
+    let (edges, pairs_compared) = refresh.find()?;
+    let (mut found, lost) = refresh.pairs_left()?;
     found.extend(edges.into_iter().map(|edge| KeptPair { edge, joined: false }));
     watch.take(size_of_val(&found[..]))?;
-    let mut refreshed =
-        Refreshed { pairs_compared, next: first + fresh.len() as u32, ..Refreshed::default() };
-    refresh.decide(&fresh, first, &mut found, &mut refreshed)?;
+    let mut refreshed = Refreshed { pairs_compared, next: refresh.next(), ..Refreshed::default() };
+    refresh.decide(&lost, &mut found, &mut refreshed)?;
     refreshed.joined = found.iter().filter(|found| found.joined).count();
     found.par_sort_unstable_by_key(|found| (found.edge.a, found.edge.b));
-    refresh.write(&fresh, first, &found, &mut refreshed)?;
+    refresh.write(&found, &mut refreshed)?;
     Ok(refreshed)
 }
 
@@ -211,6 +219,10 @@ struct Refresh<'r> {
     means: &'r Means<'r>,
     old: Old<'r>,
     arrived: &'r [Arrived],
+    /// What has arrived, and the number of the first of it.
+    fresh: Records,
+    first: u32,
+    /// The numbers of the records that are no more, ascending.
     gone: Vec<u32>,
     watch: &'r Watch,
 }
@@ -220,34 +232,44 @@ impl Refresh<'_> {
         self.gone.binary_search(&number).is_ok()
     }
 
-    fn empty(&self) -> Records {
-        Records::new(self.means.specs, self.means.model.link_only, Arc::clone(self.means.nicknames))
+    /// The number after the last record's.
+    fn next(&self) -> u32 {
+        self.first + self.fresh.len() as u32
     }
 
-    fn push(&self, records: &mut Records, number: u32) -> Result<(), Halt> {
-        let kept = self.old.record(number)?;
-        records.push_canonical(kept.values.iter().copied(), kept.side);
+    /// A record of this number, kept or new.
+    fn record(&self, number: u32) -> Result<Kept<'_>, Damaged> {
+        match number.checked_sub(self.first) {
+            Some(new) => {
+                let Arrived { side, key, .. } = &self.arrived[new as usize];
+                Ok(Kept { side: *side, key, values: self.fresh.values(new).collect() })
+            }
+            None => self.old.record(number),
+        }
+    }
+
+    fn name(&self, number: u32) -> Result<Name, Damaged> {
+        self.record(number).map(|kept| (kept.side, kept.key.to_owned()))
+    }
+
+    /// Adds the records of these numbers.
+    fn push(&self, records: &mut Records, numbers: &[u32]) -> Result<(), Halt> {
+        for numbers in numbers.chunks(TOGETHER) {
+            let kept = numbers.par_iter().map(|&number| self.record(number));
+            let kept: Vec<Kept> = kept.collect::<Result<_, _>>()?;
+            let sides = kept.iter().map(|kept| kept.side);
+            records.push_canonical(sides, |record, slot| kept[record].values[slot]);
+        }
         Ok(())
     }
 
-    /// The probable pairs that what is new is in, as numbers of records, of which the new ones begin
-    /// with `first`; the new records; and how many pairs were compared.
-    fn find(&self, first: u32) -> Result<(Vec<Edge>, Records, u64), Halt> {
-        let Refresh { means, arrived, watch, .. } = self;
-        watch.begin(Phase::Reading, 0);
-        let mut fresh = self.empty();
-        for Arrived { side, values, .. } in *arrived {
-            fresh.push(values.iter().map(String::as_str), *side);
-        }
-        let count = fresh.len() as u32;
+    /// The probable pairs that what is new is in, and how many pairs were compared.
+    fn find(&self) -> Result<(Vec<Edge>, u64), Halt> {
+        let Refresh { means, first, watch, .. } = self;
+        let count = self.fresh.len() as u32;
         // Blocks of those that are gone have become smaller.
-        let mut touched = self.empty();
-        for record in 0..count {
-            touched.push_canonical(fresh.values(record), fresh.side(record));
-        }
-        for &number in &self.gone {
-            self.push(&mut touched, number)?;
-        }
+        let mut touched = self.fresh.clone();
+        self.push(&mut touched, &self.gone)?;
         let mut pairs = self.candidates(&touched, count)?;
         pairs.par_sort_unstable();
         pairs.dedup();
@@ -255,13 +277,8 @@ impl Refresh<'_> {
         partners.par_sort_unstable();
         partners.dedup();
         // Of the new ones first, then of their partners.
-        let mut records = self.empty();
-        for record in 0..count {
-            records.push_canonical(fresh.values(record), fresh.side(record));
-        }
-        for &number in &partners {
-            self.push(&mut records, number)?;
-        }
+        let mut records = self.fresh.clone();
+        self.push(&mut records, &partners)?;
         watch.take(records.bytes())?;
         let comparer = Comparer::new(&records, means.scorer.frequencies());
         let finder = Finder::new(&comparer, means.scorer, log_odds(means.model.review_threshold));
@@ -294,7 +311,7 @@ impl Refresh<'_> {
                 Ok(edges)
             })
             .collect::<Result<_, Stopped>>()?;
-        Ok((parts.concat(), fresh, pairs.len() as u64))
+        Ok((parts.concat(), pairs.len() as u64))
     }
 
     /// Which pairs to compare: those that a block brings together. `touched`: what is new, `count`
@@ -353,49 +370,42 @@ impl Refresh<'_> {
         Ok(pairs)
     }
 
-    /// The pairs that are kept of records that still are what they were.
-    fn pairs_left(&self) -> Result<Vec<KeptPair>, Halt> {
-        let mut found = self.old.stored.edges()?;
-        let next = self.old.stored.next();
-        if found.iter().any(|KeptPair { edge, .. }| edge.a.max(edge.b) >= next) {
+    /// The pairs that are kept: of records that still are what they were, and the others.
+    fn pairs_left(&self) -> Result<(Vec<KeptPair>, Vec<KeptPair>), Halt> {
+        let kept = self.old.stored.edges()?;
+        if kept.iter().any(|KeptPair { edge, .. }| edge.a.max(edge.b) >= self.first) {
             return Err(Halt::Stale);
         }
-        if !self.gone.is_empty() {
-            found.retain(|KeptPair { edge, .. }| !self.is_gone(edge.a) && !self.is_gone(edge.b));
-        }
-        Ok(found)
+        let stays = |KeptPair { edge, .. }: &KeptPair| !self.is_gone(edge.a) && !self.is_gone(edge.b);
+        Ok(kept.into_iter().partition(stays))
     }
 
     /// Decides anew about the groups that have changed: says of each pair of `found` whether it joins.
+    /// `lost`: the pairs of those that are gone.
     fn decide(
         &self,
-        fresh: &Records,
-        first: u32,
+        lost: &[KeptPair],
         found: &mut [KeptPair],
         refreshed: &mut Refreshed,
     ) -> Result<(), Halt> {
-        let Refresh { means, watch, .. } = self;
+        let Refresh { means, watch, first, .. } = self;
         let least = log_odds(means.model.match_threshold);
         let is_strong = |found: &KeptPair| found.edge.log_odds >= least;
-        let size = first as usize + fresh.len();
+        let size = self.next() as usize;
         let group = groups(size, found.iter().filter(|f| is_strong(f)).map(|f| &f.edge));
         let mut touched = vec![false; size];
-        (first..size as u32).for_each(|number| touched[group[number as usize] as usize] = true);
+        (*first..size as u32).for_each(|number| touched[group[number as usize] as usize] = true);
         // Groups that lost somebody, who may have left others alone; and the links of who is gone.
         let mut left: Vec<u32> = Vec::new();
-        for KeptPair { edge, joined } in self.old.stored.edges()? {
-            let gone = [edge.a, edge.b].map(|end| self.is_gone(end));
-            if gone == [false, false] {
-                continue;
-            }
-            for (end, gone) in [edge.a, edge.b].into_iter().zip(gone) {
-                if !gone && edge.log_odds >= least {
+        for KeptPair { edge, joined } in lost {
+            for end in [edge.a, edge.b] {
+                if !self.is_gone(end) && edge.log_odds >= least {
                     touched[group[end as usize] as usize] = true;
                     left.push(end);
                 }
             }
-            if joined {
-                refreshed.links.push((self.name(first, edge.a)?, self.name(first, edge.b)?, None));
+            if *joined {
+                refreshed.links.push((self.name(edge.a)?, self.name(edge.b)?, None));
             }
         }
         let is_touched = |number: u32| touched[group[number as usize] as usize];
@@ -404,18 +414,18 @@ impl Refresh<'_> {
             .filter(|f| is_strong(f) && is_touched(f.edge.a))
             .flat_map(|f| [f.edge.a, f.edge.b])
             .chain(left)
-            .chain(first..size as u32)
+            .chain(*first..size as u32)
             .collect();
         members.par_sort_unstable();
         members.dedup();
-        let joined = self.cluster(fresh, first, &members, found)?;
+        let joined = self.cluster(&members, found)?;
         for (n, joined) in joined {
             let before = found[n].joined;
             found[n].joined = joined;
             if joined != before {
                 let Edge { a, b, log_odds } = found[n].edge;
                 let probability = joined.then(|| probability(log_odds));
-                refreshed.links.push((self.name(first, a)?, self.name(first, b)?, probability));
+                refreshed.links.push((self.name(a)?, self.name(b)?, probability));
             }
         }
         let joins = found.iter().filter(|f| f.joined).map(|f| &f.edge);
@@ -424,41 +434,31 @@ impl Refresh<'_> {
         for KeptPair { edge: Edge { a, b, log_odds }, joined } in found {
             let apart = group[*a as usize] != group[*b as usize];
             if !*joined && apart && (is_member(*a) || is_member(*b)) {
-                let pair = (self.name(first, *a)?, self.name(first, *b)?, probability(*log_odds));
+                let pair = (self.name(*a)?, self.name(*b)?, probability(*log_odds));
                 refreshed.reviews.push(pair);
             }
         }
         watch.go_on()?;
         let scope = members.into_iter().chain(self.gone.iter().copied());
-        refreshed.scope = scope.map(|number| self.name(first, number)).collect::<Result<_, _>>()?;
+        refreshed.scope = scope.map(|number| self.name(number)).collect::<Result<_, _>>()?;
         Ok(())
     }
 
     /// For each strong pair of these records, by its place, whether it joins.
-    fn cluster(
-        &self,
-        fresh: &Records,
-        first: u32,
-        members: &[u32],
-        found: &[KeptPair],
-    ) -> Result<Vec<(usize, bool)>, Halt> {
-        let Means { model, scorer, sources, .. } = self.means;
+    fn cluster(&self, members: &[u32], found: &[KeptPair]) -> Result<Vec<(usize, bool)>, Halt> {
+        let means @ Means { model, scorer, sources, .. } = self.means;
         // In the order that all records would have.
         let mut ordered = Vec::with_capacity(members.len());
         for &number in members {
-            let (side, key) = self.name(first, number)?;
+            let (side, key) = self.name(number)?;
             ordered.push((name_hash(&sources[usize::from(side)], &key), key, number));
         }
         ordered.par_sort_unstable();
-        let mut records = self.empty();
-        let mut place: FxHashMap<u32, u32> = FxHashMap::default();
-        for (n, &(_, _, number)) in ordered.iter().enumerate() {
-            place.insert(number, n as u32);
-            match number.checked_sub(first) {
-                Some(new) => records.push_canonical(fresh.values(new), fresh.side(new)),
-                None => self.push(&mut records, number)?,
-            }
-        }
+        let numbers: Vec<u32> = ordered.into_iter().map(|(_, _, number)| number).collect();
+        let place: FxHashMap<u32, u32> =
+            numbers.iter().enumerate().map(|(place, &number)| (number, place as u32)).collect();
+        let mut records = means.no_records();
+        self.push(&mut records, &numbers)?;
         let least = log_odds(model.match_threshold);
         let mut edges: Vec<(Edge, usize)> = Vec::new();
         for (n, KeptPair { edge, .. }) in found.iter().enumerate() {
@@ -476,25 +476,9 @@ impl Refresh<'_> {
         Ok(places.zip(joined).collect())
     }
 
-    fn name(&self, first: u32, number: u32) -> Result<Name, Damaged> {
-        match number.checked_sub(first) {
-            Some(new) => {
-                let Arrived { side, key, .. } = &self.arrived[new as usize];
-                Ok((*side, key.clone()))
-            }
-            None => self.old.record(number).map(|kept| (kept.side, kept.key.to_owned())),
-        }
-    }
-
     /// What is to be kept from now on.
-    fn write(
-        &self,
-        fresh: &Records,
-        first: u32,
-        found: &[KeptPair],
-        refreshed: &mut Refreshed,
-    ) -> Result<(), Halt> {
-        let stored = self.old.stored;
+    fn write(&self, found: &[KeptPair], refreshed: &mut Refreshed) -> Result<(), Halt> {
+        let (stored, fresh, first) = (self.old.stored, &self.fresh, self.first);
         for of_page in self.gone.chunk_by(|x, y| index::page_of(*x) == index::page_of(*y)) {
             let page = index::page_of(of_page[0]);
             let numbers = page as u32..(page as u32 + index::IN_PAGE).min(first);
@@ -531,6 +515,9 @@ impl Refresh<'_> {
         Ok(())
     }
 }
+
+/// Records that are read from their pages at a time.
+const TOGETHER: usize = 1 << 14;
 
 /// With whom a new record is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -113,16 +113,16 @@ impl Index {
 
     /// Reads all pages.
     pub fn load(&self) -> Stored {
-        let mut stored = Stored::new(self.state.slots.iter().sum());
+        let mut pages = Vec::new();
         stream(
-            "SELECT part, first, content FROM identity_resolve.match_page WHERE index = $1 ORDER BY part, first",
+            "SELECT part, first, content FROM identity_resolve.match_page WHERE index = $1",
             &[self.id.into()],
             |row| {
                 let (part, first) = (row.int4(0).unwrap_or_default(), row.int8(1).unwrap_or_default());
-                stored.add(part, first, row.bytes(2).unwrap_or_default());
+                pages.push((part, first, row.bytes(2).unwrap_or_default().into()));
             },
         );
-        stored
+        Stored::new(self.state.slots.iter().sum(), pages)
     }
 
     /// Puts pages in the place of those of records with the same number, of edges and of what is new.

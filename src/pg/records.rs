@@ -320,7 +320,6 @@ pub fn load(plans: &[Plan], specs: &[FieldSpec], link_only: bool, share: f64) ->
         names: Names::new(&configuration.rules),
         rows: Vec::new(),
     };
-    let mut sides: Vec<u16> = Vec::new();
     let pool = Pool::new();
     let estimated: Vec<i64> = plans.iter().map(|plan| estimated_rows(plan.source.oid)).collect();
     let expected = estimated.iter().sum::<i64>() as f64;
@@ -352,12 +351,12 @@ pub fn load(plans: &[Plan], specs: &[FieldSpec], link_only: bool, share: f64) ->
                     .map(|(row, _)| row)
                     .collect();
                 keys.iter().flatten().for_each(|key| loaded.names.push(key));
-                sides.resize(sides.len() + named.len(), side);
                 let value = |row: usize, slot: usize| named[row].value(1 + slot).unwrap_or_default();
-                pool.run(|| loaded.records.push_many(named.len(), value, side));
+                let sides = named.iter().map(|_| side);
+                pool.run(|| loaded.records.push_many(sides, value));
                 let bytes = loaded.records.bytes() + loaded.names.bytes();
                 if bytes >> 20 > limit_mb as usize {
-                    let of_all = (expected / sides.len() as f64).max(1.0);
+                    let of_all = (expected / loaded.records.len() as f64).max(1.0);
                     let needed_mb = ((bytes as f64 * of_all) as usize).div_ceil(1 << 20);
                     return Err(Error::MatchMemory { limit_mb, needed_mb });
                 }
@@ -368,19 +367,19 @@ pub fn load(plans: &[Plan], specs: &[FieldSpec], link_only: bool, share: f64) ->
         added?;
         loaded.rows.push(rows);
     }
-    let task = Task::begin(Some(thread::spawn), move || pool.run(|| loaded.arranged(&sides)));
+    let task = Task::begin(Some(thread::spawn), move || pool.run(|| loaded.arranged()));
     Ok(task.finish(&mut transaction::check_for_cancel))
 }
 
 impl Loaded {
     /// The same in an order that depends on nothing but what records are called.
-    fn arranged(mut self, sides: &[u16]) -> Self {
-        let names = &self.names;
+    fn arranged(mut self) -> Self {
+        let Loaded { records, names, .. } = &self;
         let hash = |place: u32| {
-            name_hash(&names.sources[usize::from(sides[place as usize])], names.key(place as usize))
+            name_hash(&names.sources[usize::from(records.side(place))], names.key(place as usize))
         };
         let mut order: Vec<(u64, u32)> =
-            (0..sides.len() as u32).into_par_iter().map(|place| (hash(place), place)).collect();
+            (0..records.len() as u32).into_par_iter().map(|place| (hash(place), place)).collect();
         order.par_sort_unstable_by(|x, y| {
             let key = |place: u32| names.key(place as usize);
             x.0.cmp(&y.0).then_with(|| key(x.1).cmp(key(y.1)))

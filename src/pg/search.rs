@@ -62,11 +62,15 @@ pub fn search(traits: &Map<String, Json>, name: &str, limit: i32) -> Result<Vec<
     let mut names: Vec<(u16, String)> = Vec::new();
     index.show(&numbers, |Kept { side, key, values }| {
         let mut values = values.into_iter();
-        let padded = kept_slots.iter().zip(&slots).flat_map(|(&kept, &slots)| {
-            let of_field: Vec<&str> = values.by_ref().take(kept).collect();
-            (0..slots).map(move |slot| of_field.get(slot).copied().unwrap_or_default())
-        });
-        records.push_canonical(padded, side);
+        let padded: Vec<&str> = kept_slots
+            .iter()
+            .zip(&slots)
+            .flat_map(|(&kept, &slots)| {
+                let of_field: Vec<&str> = values.by_ref().take(kept).collect();
+                (0..slots).map(move |slot| of_field.get(slot).copied().unwrap_or_default())
+            })
+            .collect();
+        records.push_canonical([side].into_iter(), |_, slot| padded[slot]);
         names.push((side, key.to_owned()));
     })?;
     let comparer = Comparer::new(&records, prepared.scorer.frequencies());

@@ -45,9 +45,8 @@ struct Table(BTreeMap<(i32, i64), Vec<u8>>);
 
 impl Table {
     fn stored(&self, fields: &[FieldSpec]) -> Stored {
-        let mut stored = Stored::new(fields.iter().map(|field| field.slots).sum());
-        self.0.iter().for_each(|((part, first), content)| stored.add(*part, *first, content));
-        stored
+        let pages = self.0.iter().map(|(&(part, first), content)| (part, first, content[..].into()));
+        Stored::new(fields.iter().map(|field| field.slots).sum(), pages.rev().collect())
     }
 }
 
