@@ -33,6 +33,11 @@ pub struct Measure {
 }
 
 impl Measure {
+    /// The level of two values that are not equal but so similar, 0 to 1.
+    pub fn level(&self, found: f64) -> Level {
+        DIFFERENT + self.levels.iter().rev().take_while(|&&least| found >= least).count() as Level
+    }
+
     /// What is wrong with the levels, if anything is.
     pub fn check(&self) -> Result<(), String> {
         let falling = self.levels.windows(2).all(|pair| pair[0] > pair[1]);
@@ -103,20 +108,18 @@ impl Comparison {
 
     /// The level of two canonical values that are not equal.
     pub fn level(&self, a: &str, b: &str) -> Level {
-        let Some(Measure { similarity, levels }) = &self.by else { return level(self.kind, a, b) };
-        if levels.is_empty() {
+        let Some(measure) = &self.by else { return level(self.kind, a, b) };
+        if measure.levels.is_empty() {
             return DIFFERENT;
         }
-        let found = match similarity {
+        measure.level(match measure.similarity {
             Similarity::Exact => 0.0,
             Similarity::Jaro => similarity::jaro(a, b),
             Similarity::JaroWinkler => similarity::jaro_winkler(a, b),
             Similarity::Levenshtein => similarity::levenshtein_similarity(a, b),
             Similarity::Damerau => similarity::damerau_similarity(a, b),
             Similarity::Token => similarity::token_similarity(a, b),
-        };
-        let reached = levels.iter().rev().take_while(|&&least| found >= least).count();
-        DIFFERENT + reached as Level
+        })
     }
 }
 
@@ -268,26 +271,39 @@ fn full_name(a: &str, b: &str) -> Level {
 }
 
 fn date(a: &str, b: &str) -> Level {
-    if a.len() != 8 || b.len() != 8 {
-        return if edits_at_most(a, b, 1).is_some() { 6 } else { DIFFERENT };
+    match (eight_digits(a), eight_digits(b)) {
+        (Some(a), Some(b)) => days(a, b),
+        _ if edits_at_most(a, b, 1).is_some() => 6,
+        _ => DIFFERENT,
     }
-    let other = a.bytes().zip(b.bytes()).filter(|(x, y)| x != y).count();
-    let (year, rest) = (a[..4] == b[..4], (&a[4..], &b[4..]));
-    if other == 1 || edits_at_most(a, b, 1).is_some() {
+}
+
+/// The digits of a date of which year, month and day are known.
+pub fn eight_digits(date: &str) -> Option<[u8; 8]> {
+    date.as_bytes().try_into().ok().filter(|digits: &[u8; 8]| digits.iter().all(u8::is_ascii_digit))
+}
+
+/// The level of two dates that are not equal, by their digits.
+pub fn days(a: [u8; 8], b: [u8; 8]) -> Level {
+    let other = a.iter().zip(&b).filter(|(x, y)| x != y).count();
+    let swapped = |n: usize| a[n] != b[n] && a[n] == b[n + 1] && a[n + 1] == b[n];
+    if other == 1 || other == 2 && (0..7).any(swapped) {
         return 6;
     }
-    if year && rest.0[..2] == rest.1[2..] && rest.0[2..] == rest.1[..2] {
+    let year = a[..4] == b[..4];
+    if year && a[4..6] == b[6..] && a[6..] == b[4..6] {
         return 5;
     }
-    let first = rest.0 == "0101" || rest.1 == "0101";
+    let first = a[4..] == *b"0101" || b[4..] == *b"0101";
     if other == 2 && !(year && first) {
         return 4;
     }
     if year {
         return 3;
     }
-    let number = |text: &str| text[..4].parse::<i32>().unwrap_or(0);
-    if (number(a) - number(b)).abs() <= 10 { 2 } else { 1 }
+    let number =
+        |digits: [u8; 8]| digits[..4].iter().fold(0, |sum, digit| 10 * sum + i32::from(digit - b'0'));
+    if (number(a) - number(b)).abs() <= 10 { 2 } else { DIFFERENT }
 }
 
 fn words(a: &str, b: &str) -> Level {

@@ -20,6 +20,7 @@ pub mod people;
 pub mod records;
 pub mod refresh;
 pub mod sample;
+pub mod signature;
 pub mod similarity;
 pub mod svg;
 pub mod text;

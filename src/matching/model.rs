@@ -1,7 +1,7 @@
 //! A model: what was learned, as a row can keep it, and how it scores a pair.
 
 use super::blocking::{Key, MOST_KEYS, Transform};
-use super::compare::{Comparison, DIFFERENT, Measure};
+use super::compare::{Comparison, DIFFERENT, Level, Measure};
 use super::frequency::Frequencies;
 use super::kind::Kind;
 use super::learn::{KINDS_OF_PAIR, STATES, Tables, state};
@@ -376,8 +376,8 @@ pub struct Scorer {
 /// either.
 pub struct Bounds {
     pub prior: [f64; OTHERS],
-    /// By field, if its values are not equal.
-    pub unequal: Vec<[f64; OTHERS]>,
+    /// By field and level, if its values are not equal and at most so much alike.
+    pub up_to: Vec<[[f64; OTHERS]; CELLS]>,
     /// By field and cell, frequency apart.
     pub of_cell: Vec<[[f64; OTHERS]; CELLS]>,
     /// The fields, those first of which it says most that their values differ.
@@ -467,19 +467,23 @@ impl Scorer {
                 bounds
             })
             .collect();
-        let unequal: Vec<[f64; OTHERS]> = of_cell
+        let up_to: Vec<[[f64; OTHERS]; CELLS]> = of_cell
             .iter()
-            .zip(&self.cells)
-            .map(|(bounds, cells)| most(&mut bounds[1..usize::from(cells.top)].iter().copied()))
+            .map(|bounds| {
+                let up_to = |level: usize| most(&mut bounds[1..=level.max(1)].iter().copied());
+                std::array::from_fn(up_to)
+            })
             .collect();
         let mut order: Vec<usize> = (0..self.cells.len()).collect();
         let unrelated = OTHERS - 1;
-        let says =
-            |field: usize| unequal[field][unrelated] - of_cell[field][usize::from(DIFFERENT)][unrelated];
+        let says = |field: usize| {
+            let level = |level: Level| up_to[field][usize::from(level)][unrelated];
+            level(self.cells[field].top - 1) - level(DIFFERENT)
+        };
         order.sort_by(|&x, &y| says(y).total_cmp(&says(x)));
         Bounds {
             prior: std::array::from_fn(|other| self.prior[0] - self.prior[other + 1]),
-            unequal,
+            up_to,
             of_cell,
             order,
         }

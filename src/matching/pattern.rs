@@ -1,9 +1,11 @@
 //! How alike two records are, in one number: four bits for each field.
 
-use super::compare::{Level, MISSING};
+use super::compare::{DIFFERENT, Level, MISSING};
 use super::frequency::{CLASSES, Frequencies, class};
 use super::model::{Bounds, OTHERS, Scorer};
 use super::records::Records;
+use super::signature::Signature;
+use rayon::prelude::*;
 
 /// A cell for each field, the first in the lowest bits.
 pub type Pattern = u64;
@@ -65,22 +67,29 @@ pub struct Comparer<'r> {
     pub cells: Vec<Cells>,
     /// By field and code.
     frequencies: Vec<Vec<f32>>,
+    signatures: Vec<Vec<Signature>>,
 }
+
+/// What may be lost by rounding where numbers are added in another order.
+const ROUNDING: f64 = 1e-9;
 
 impl<'r> Comparer<'r> {
     pub fn new(records: &'r Records, frequencies: &[Frequencies]) -> Self {
-        let by_code = |(field, frequencies): (usize, &Frequencies)| {
-            records.dictionary(field).values().map(|value| frequencies.of(value) as f32).collect()
-        };
+        let fields = 0..records.fields.len();
         Comparer {
             records,
             cells: records.fields.iter().map(|field| Cells::new(field.spec.comparison.top())).collect(),
-            frequencies: frequencies.iter().enumerate().map(by_code).collect(),
+            frequencies: fields
+                .clone()
+                .map(|field| by_code(records, field, &frequencies[field]))
+                .collect(),
+            signatures: fields.map(|field| signatures(records, field)).collect(),
         }
     }
 
     /// Whether two rows may be of one person with at least these odds (a logarithm): false only if they
-    /// are not. Fields are compared one after the other, until that is clear.
+    /// are not. Fields are compared one after the other until that is clear, first by what is known of
+    /// their values without reading them.
     pub fn may_reach(&self, scorer: &Scorer, bounds: &Bounds, least: f64, a: &[u32], b: &[u32]) -> bool {
         let mut most = bounds.prior;
         let add = |most: &mut [f64; OTHERS], bound: [f64; OTHERS]| {
@@ -93,41 +102,59 @@ impl<'r> Comparer<'r> {
             bound[OTHERS - 1] += scorer.of_frequency(field, cell, frequency);
             bound
         };
-        let mut open = 0u32;
+        // Of fields with two values that are not equal the highest level they may have.
+        let mut levels = [DIFFERENT; MOST_FIELDS];
         for field in 0..self.cells.len() {
             let (x, y) = (self.records.codes_of(field, a), self.records.codes_of(field, b));
-            let ([x], [y]) = (x, y) else {
-                // One of several values may be equal, or alike.
-                let equal = shared(x, y).map(|&code| of_equal(field, code));
-                let higher =
-                    |x: [f64; OTHERS], y: [f64; OTHERS]| std::array::from_fn(|n| x[n].max(y[n]));
-                add(&mut most, equal.fold(higher([0.0; OTHERS], bounds.unequal[field]), higher));
-                continue;
-            };
-            if *x == 0 || *y == 0 {
-                continue;
-            }
-            if x == y {
-                add(&mut most, of_equal(field, *x));
-            } else {
-                add(&mut most, bounds.unequal[field]);
-                open |= 1 << field;
+            let highest = self.cells[field].top - 1;
+            let unequal = bounds.up_to[field][usize::from(highest)];
+            match (x, y) {
+                ([0], [_]) | ([_], [0]) => {}
+                ([x], [y]) if x == y => add(&mut most, of_equal(field, *x)),
+                ([_], [_]) => {
+                    levels[field] = highest;
+                    add(&mut most, unequal);
+                }
+                _ => {
+                    // One of several values may be equal, or alike.
+                    let equal = shared(x, y).map(|&code| of_equal(field, code));
+                    let higher =
+                        |x: [f64; OTHERS], y: [f64; OTHERS]| std::array::from_fn(|n| x[n].max(y[n]));
+                    add(&mut most, equal.fold(higher([0.0; OTHERS], unequal), higher));
+                }
             }
         }
-        let reaches = |most: &[f64; OTHERS]| most.iter().all(|&most| most >= least);
         if self.records.may_be_crossed(a, b) {
             return true;
         }
-        for &field in bounds.order.iter().filter(|&&field| open >> field & 1 == 1) {
-            if !reaches(&most) {
-                return false;
+        let reaches = |most: &[f64; OTHERS]| most.iter().all(|&most| most >= least - ROUNDING);
+        for is_read in [false, true] {
+            for &field in &bounds.order {
+                let before = levels[field];
+                if before == DIFFERENT {
+                    continue;
+                }
+                if !reaches(&most) {
+                    return false;
+                }
+                let (x, y) = (self.records.codes_of(field, a)[0], self.records.codes_of(field, b)[0]);
+                let known = if is_read {
+                    bounds.of_cell[field][usize::from(self.records.level_of(field, x, y))]
+                } else {
+                    levels[field] = self.highest_level(field, x, y);
+                    bounds.up_to[field][usize::from(levels[field])]
+                };
+                let before = bounds.up_to[field][usize::from(before)];
+                add(&mut most, std::array::from_fn(|n| known[n] - before[n]));
             }
-            let (x, y) = (self.records.codes_of(field, a)[0], self.records.codes_of(field, b)[0]);
-            let level = self.records.level_of(field, x, y);
-            let found = bounds.of_cell[field][usize::from(level)];
-            add(&mut most, std::array::from_fn(|n| found[n] - bounds.unequal[field][n]));
         }
         reaches(&most)
+    }
+
+    /// The highest level that two values of a field which are not equal may have.
+    fn highest_level(&self, field: usize, x: u32, y: u32) -> Level {
+        let of = |code: u32| &self.signatures[field][code as usize];
+        Signature::highest_level(&self.records.fields[field].spec.comparison, of(x), of(y))
     }
 
     /// How common the value is that is equal in two rows; of several the one that says most.
@@ -179,6 +206,25 @@ impl<'r> Comparer<'r> {
         }
         pattern
     }
+}
+
+/// How common each value of a field is, by code.
+fn by_code(records: &Records, field: usize, frequencies: &Frequencies) -> Vec<f32> {
+    let dictionary = records.dictionary(field);
+    let mut by_code = vec![frequencies.other as f32; dictionary.len()];
+    for (value, &frequency) in &frequencies.common {
+        if let Some(code) = dictionary.find(value) {
+            by_code[code as usize] = frequency as f32;
+        }
+    }
+    by_code
+}
+
+/// The signature of each value of a field, by code.
+fn signatures(records: &Records, field: usize) -> Vec<Signature> {
+    let (comparison, dictionary) = (&records.fields[field].spec.comparison, records.dictionary(field));
+    let signature = |code| Signature::new(comparison, dictionary.value(code), dictionary.groups(code));
+    (0..dictionary.len() as u32).into_par_iter().map(signature).collect()
 }
 
 /// The values that two records have in common.

@@ -4,6 +4,7 @@
 mod clusters;
 mod models;
 mod refresh;
+mod signatures;
 mod values;
 mod world;
 

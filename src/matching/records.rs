@@ -92,8 +92,23 @@ impl Dictionary {
         code
     }
 
+    /// The code of a value, if there is one.
+    pub fn find(&self, value: &str) -> Option<u32> {
+        self.codes.find(FxBuildHasher.hash_one(value), |&code| self.value(code) == value).copied()
+    }
+
+    /// The groups of nicknames that a value is in, if these are names.
+    pub fn groups(&self, code: u32) -> &[u32] {
+        self.groups.as_ref().map_or(&[], |groups| &groups[code as usize])
+    }
+
     pub fn value(&self, code: u32) -> &str {
         read(&self.entries[code as usize], &self.text)
+    }
+
+    /// How many codes there are, 0 among them.
+    pub fn len(&self) -> usize {
+        self.entries.len()
     }
 
     /// All values by code, the empty one of 0 first.
@@ -106,12 +121,6 @@ impl Dictionary {
         self.text.len()
             + self.entries.len() * (size_of::<Entry>() + 2 * size_of::<(u32, u32)>())
             + groups
-    }
-
-    /// Whether two values are names of one group.
-    fn are_nicknames(&self, a: u32, b: u32) -> bool {
-        let of = |groups: &[Box<[u32]>]| are_nicknames(&groups[a as usize], &groups[b as usize]);
-        self.groups.as_deref().is_some_and(of)
     }
 }
 
@@ -457,7 +466,7 @@ impl Records {
         let level = spec.comparison.level(x, y);
         let nicknamed = level < NICKNAME
             && spec.comparison.is_standard(Kind::GivenName)
-            && dictionary.are_nicknames(a, b);
+            && are_nicknames(dictionary.groups(a), dictionary.groups(b));
         if nicknamed { NICKNAME } else { level }
     }
 }

@@ -9,7 +9,7 @@ use crate::matching::text::{fold, is_void};
 use crate::matching::value::{canonical, day_first};
 use proptest::prelude::*;
 
-const KINDS: [Kind; 14] = [
+pub(super) const KINDS: [Kind; 14] = [
     Kind::GivenName,
     Kind::FamilyName,
     Kind::FullName,
@@ -26,7 +26,7 @@ const KINDS: [Kind; 14] = [
     Kind::Set,
 ];
 
-const SIMILARITIES: [Similarity; 6] = [
+pub(super) const SIMILARITIES: [Similarity; 6] = [
     Similarity::Exact,
     Similarity::Jaro,
     Similarity::JaroWinkler,
