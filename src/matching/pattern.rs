@@ -3,7 +3,7 @@
 use super::compare::{DIFFERENT, Level, MISSING};
 use super::frequency::{CLASSES, Frequencies, class};
 use super::model::{Bounds, OTHERS, Scorer};
-use super::records::Records;
+use super::records::{Records, is_in_pool};
 use super::signature::Signature;
 use rayon::prelude::*;
 
@@ -104,9 +104,9 @@ impl<'r> Comparer<'r> {
         };
         // Of fields with two values that are not equal the highest level they may have.
         let mut levels = [DIFFERENT; MOST_FIELDS];
-        for field in 0..self.cells.len() {
+        for (field, cells) in self.cells.iter().enumerate() {
             let (x, y) = (self.records.codes_of(field, a), self.records.codes_of(field, b));
-            let highest = self.cells[field].top - 1;
+            let highest = cells.top - 1;
             let unequal = bounds.up_to[field][usize::from(highest)];
             match (x, y) {
                 ([0], [_]) | ([_], [0]) => {}
@@ -211,6 +211,9 @@ impl<'r> Comparer<'r> {
 /// How common each value of a field is, by code.
 fn by_code(records: &Records, field: usize, frequencies: &Frequencies) -> Vec<f32> {
     let dictionary = records.dictionary(field);
+    if dictionary.len() < frequencies.common.len() {
+        return dictionary.values().map(|value| frequencies.of(value) as f32).collect();
+    }
     let mut by_code = vec![frequencies.other as f32; dictionary.len()];
     for (value, &frequency) in &frequencies.common {
         if let Some(code) = dictionary.find(value) {
@@ -224,7 +227,11 @@ fn by_code(records: &Records, field: usize, frequencies: &Frequencies) -> Vec<f3
 fn signatures(records: &Records, field: usize) -> Vec<Signature> {
     let (comparison, dictionary) = (&records.fields[field].spec.comparison, records.dictionary(field));
     let signature = |code| Signature::new(comparison, dictionary.value(code), dictionary.groups(code));
-    (0..dictionary.len() as u32).into_par_iter().map(signature).collect()
+    let codes = 0..dictionary.len() as u32;
+    match is_in_pool() {
+        true => codes.into_par_iter().map(signature).collect(),
+        false => codes.map(signature).collect(),
+    }
 }
 
 /// The values that two records have in common.

@@ -75,18 +75,14 @@ impl Dictionary {
     }
 
     fn code(&mut self, value: &str, nicknames: &Nicknames) -> u32 {
-        let hash = (FxBuildHasher.hash_one(value) >> 32) as u32;
-        let spread = |hash: u32| u64::from(hash) << 32 | u64::from(hash);
-        let Dictionary { codes, entries, text, groups } = self;
-        let is_it =
-            |&(other, code): &(u32, u32)| other == hash && read(&entries[code as usize], text) == value;
-        if let Some(&(_, code)) = codes.find(spread(hash), is_it) {
+        let hash = hash(value);
+        if let Some(code) = self.find_hashed(hash, value) {
             return code;
         }
-        let code = entries.len() as u32;
-        entries.push(put(value, text));
-        codes.insert_unique(spread(hash), (hash, code), |&(hash, _)| spread(hash));
-        if let Some(groups) = groups {
+        let code = self.entries.len() as u32;
+        self.entries.push(put(value, &mut self.text));
+        self.codes.insert_unique(spread(hash), (hash, code), |&(hash, _)| spread(hash));
+        if let Some(groups) = &mut self.groups {
             groups.push(nicknames.groups(value).into());
         }
         code
@@ -94,7 +90,12 @@ impl Dictionary {
 
     /// The code of a value, if there is one.
     pub fn find(&self, value: &str) -> Option<u32> {
-        self.codes.find(FxBuildHasher.hash_one(value), |&code| self.value(code) == value).copied()
+        self.find_hashed(hash(value), value)
+    }
+
+    fn find_hashed(&self, hash: u32, value: &str) -> Option<u32> {
+        let is_it = |&(other, code): &(u32, u32)| other == hash && self.value(code) == value;
+        self.codes.find(spread(hash), is_it).map(|&(_, code)| code)
     }
 
     /// The groups of nicknames that a value is in, if these are names.
@@ -122,6 +123,15 @@ impl Dictionary {
             + self.entries.len() * (size_of::<Entry>() + 2 * size_of::<(u32, u32)>())
             + groups
     }
+}
+
+fn hash(value: &str) -> u32 {
+    (FxBuildHasher.hash_one(value) >> 32) as u32
+}
+
+/// A table of hashes looks at the upper bits, and at the lower ones.
+fn spread(hash: u32) -> u64 {
+    u64::from(hash) << 32 | u64::from(hash)
 }
 
 /// The entry of a value; a longer one goes to the end of `text`.
@@ -182,6 +192,11 @@ impl Field {
             self.filled += 1;
         }
     }
+}
+
+/// Whether this is a thread of a pool, which divides work; that of a session makes no others.
+pub fn is_in_pool() -> bool {
+    rayon::current_thread_index().is_some()
 }
 
 /// Pairs of so many records of each side that are compared if nothing keeps them apart.
@@ -292,9 +307,9 @@ impl Records {
             }
             columns
         };
-        let columns: Vec<Vec<(usize, Vec<u32>)>> = match count {
-            MANY.. => work.collect::<Vec<_>>().into_par_iter().map(encode).collect(),
-            _ => work.map(encode).collect(),
+        let columns: Vec<Vec<(usize, Vec<u32>)>> = match count >= MANY && is_in_pool() {
+            true => work.collect::<Vec<_>>().into_par_iter().map(encode).collect(),
+            false => work.map(encode).collect(),
         };
         let first = self.codes.len();
         self.codes.resize(first + count * self.width, 0);
