@@ -59,6 +59,41 @@ fn changes_lead_where_a_fresh_start_leads() {
     step_by_step.assert_is(&state(&mut database.connect()), "changed step by step");
 }
 
+/// Where much of the graph changes, rows are replaced in bulk and indexes built anew; in the midst of a
+/// transaction row by row. Both lead to the same.
+#[test]
+fn many_changes_lead_where_row_by_row_leads() {
+    let cluster = Cluster::running();
+    let log = Events { rows: 100_000, people: 60_000, ..LOG };
+    let changed = |name: &str, backfill: &str| {
+        let database = Database::with_extension(&cluster, name);
+        log.create(&database);
+        log.attach(&database, Events::KEYED);
+        database.run("CALL identity_resolve.backfill()");
+        let mut client = database.connect();
+        let mut indexes = || {
+            let query = "SELECT string_agg(indexrelid::text, ' ' ORDER BY indexrelid) FROM pg_index
+                 WHERE indrelid IN ('identity_resolve.identifier'::regclass, 'identity_resolve.link'::regclass)";
+            client.query_one(query, &[]).unwrap().get::<_, String>(0)
+        };
+        let before = indexes();
+        database.run("UPDATE visit SET cookie = 'c' || id % 40000 WHERE id % 3 > 0");
+        database.run(backfill);
+        let anew = indexes() != before;
+        database.run(
+            "CREATE EXTENSION amcheck;
+             SELECT bt_index_parent_check(indexrelid, heapallindexed => true) FROM pg_index
+             WHERE indrelid IN ('identity_resolve.identifier'::regclass, 'identity_resolve.link'::regclass);
+             DROP EXTENSION amcheck",
+        );
+        (anew, state(&mut client))
+    };
+    let (anew, in_bulk) = changed("in_bulk", "CALL identity_resolve.backfill()");
+    let (built, row_by_row) = changed("row_by_row", "BEGIN; CALL identity_resolve.backfill(); COMMIT");
+    assert!(anew && !built, "indexes were built: {anew} in bulk, {built} row by row");
+    row_by_row.assert_is(&in_bulk, "row by row");
+}
+
 /// The order in which rows stand in their table is nothing.
 #[test]
 fn the_order_of_rows_is_nothing() {
