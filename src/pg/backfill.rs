@@ -18,7 +18,6 @@ use crate::source::row::Tally;
 use crate::source::sighting::Observer;
 use pgrx::pg_sys;
 use std::borrow::Cow;
-use std::cell::Cell;
 use std::collections::VecDeque;
 use std::time::Instant;
 use uuid::Uuid;
@@ -107,12 +106,11 @@ pub struct Matches {
     pub scope: Vec<String>,
     /// Canonical texts, and the probability.
     pub pairs: Vec<(String, String, f64)>,
-    /// How many of the pairs were left out, as the graph does not know them.
-    pub left_out: Cell<usize>,
 }
 
 /// Lets pairs that a probability makes one person's take the place of those so far, for this reason.
-pub fn replace_matches(matches: &Matches, reason: &str, procedure: &Procedure) -> Result<(), Error> {
+/// Returns how many it left out, as the graph does not know their identifiers.
+pub fn replace_matches(matches: Matches, reason: &str, procedure: &Procedure) -> Result<usize, Error> {
     let configuration = configuration::current()?;
     let operation = Operation::new(Kind::Match).because(Some(reason.to_owned()));
     settle(operation, Graph::default(), &configuration, Some(matches), procedure.may_commit())
@@ -122,20 +120,20 @@ pub fn replace_matches(matches: &Matches, reason: &str, procedure: &Procedure) -
 pub fn preview() -> Result<Box<Changes>, Error> {
     let configuration = configuration::current()?;
     progress::begin(Work::Preview);
-    let changes = solve(Graph::default(), &configuration.rules, &configuration.words, None)?;
+    let (changes, _) = solve(Graph::default(), &configuration.rules, &configuration.words, None)?;
     progress::end();
     Ok(changes)
 }
 
 /// Adds the stored graph to fresh counts, decides, and writes what changed. `ends_soon`: the
-/// transaction does, after this.
+/// transaction does, after this. Returns how many matches were left out.
 fn settle(
     mut operation: Operation,
     graph: Graph,
     configuration: &Configuration,
-    matches: Option<&Matches>,
+    matches: Option<Matches>,
     ends_soon: bool,
-) -> Result<(), Error> {
+) -> Result<usize, Error> {
     transaction::lock_graph();
     let Configuration { rules, words, .. } = configuration;
     let current = configuration::current()?;
@@ -144,7 +142,7 @@ fn settle(
         true => Cow::Borrowed(rules),
         false => Cow::Owned(rules.as_of(&current.rules)),
     };
-    let changes = transaction::with_snapshot(|| solve(graph, rules, words, matches))?;
+    let (changes, left_out) = transaction::with_snapshot(|| solve(graph, rules, words, matches))?;
     progress::phase(Phase::Writing, changes.count() as i64, 0);
     operation.log(&changes);
     spi::run(
@@ -153,31 +151,32 @@ fn settle(
         &[],
     );
     write::write_whole(*changes, words, ends_soon);
-    Ok(())
+    Ok(left_out)
 }
 
-/// Adds the stored graph, as the active snapshot shows it, to fresh counts, and decides.
+/// Adds the stored graph, as the active snapshot shows it, to fresh counts, and decides. Returns how many
+/// matches it left out, too.
 fn solve(
     mut graph: Graph,
     rules: &Rules,
     words: &Words,
-    matches: Option<&Matches>,
-) -> Result<Box<Changes>, Error> {
+    matches: Option<Matches>,
+) -> Result<(Box<Changes>, usize), Error> {
     let rows = load::estimated_rows("identifier") + load::estimated_rows("link");
     progress::phase(Phase::Loading, rows, 0);
     load::identifiers(&mut graph, rules, words)?;
     load::links(&mut graph, words)?;
     load::must_links(&mut graph, rules);
     load::separations(&mut graph);
-    if let Some(Matches { scope, pairs, left_out }) = matches {
+    let left_out = matches.map_or(0, |Matches { scope, pairs }| {
         let in_scope = |text: &str| scope.iter().any(|prefix| text.starts_with(prefix));
         let pairs = pairs.iter().map(|(a, b, probability)| (&**a, &**b, *probability));
-        left_out.set(graph.replace_matches(rules, in_scope, pairs));
-    }
+        graph.replace_matches(rules, in_scope, pairs)
+    });
     load::check_memory(&graph)?;
     progress::phase(Phase::Solving, 0, 0);
     match graph.settle(rules, load::former, Uuid::now_v7, &mut transaction::check_for_cancel)? {
-        Settled::Changes(changes) => Ok(changes),
+        Settled::Changes(changes) => Ok((changes, left_out)),
         Settled::Wider(_) => unreachable!("all is loaded"),
     }
 }

@@ -22,7 +22,6 @@ use crate::matching::watch::{Stopped, Watch};
 use pgrx::pg_sys;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::{Value as Json, json};
-use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 
@@ -136,17 +135,16 @@ impl Run<'_> {
             parallel::run(loaded.bytes(), &mut write, move |watch| {
                 outcome(&loaded, &model, &record_type, &sender, watch)
             })?;
-        backfill::replace_matches(&matches, &self.reason(), self.procedure)?;
+        let (scope, links) = (matches.scope.clone(), matches.pairs.len());
+        let left_out = backfill::replace_matches(matches, &self.reason(), self.procedure)?;
         // Where the graph did not know some, all is to be looked at again.
-        let marks = Some(marks).filter(|_| tells_new && matches.left_out.get() == 0);
-        let links = matches.pairs.len();
+        let marks = Some(marks).filter(|_| tells_new && left_out == 0);
         match_index::set_state(
             index,
             &State { marks, links, blocking: report["blocking"].clone(), ..state },
         );
         match_index::outdate_others(self.name, &loaded_sources);
-        report["reviews"] =
-            review::replace(&Scope { sources: &matches.scope, records: None }, &reviews).into();
+        report["reviews"] = review::replace(&Scope { sources: &scope, records: None }, &reviews).into();
         Ok(report)
     }
 
@@ -395,7 +393,7 @@ fn outcome(
     let pairs = joined.map(|pair| named(&pair.edge)).filter(differ).collect();
     watch.go_on()?;
     let reviews: Vec<_> = people.doubtful().map(named).filter(differ).collect();
-    let matches = Matches { scope: loaded.scope(record_type), pairs, left_out: Cell::new(0) };
+    let matches = Matches { scope: loaded.scope(record_type), pairs };
     let report = report(&people.counts, matches.pairs.len(), &people.groups);
     Ok(Outcome { matches, reviews, report })
 }

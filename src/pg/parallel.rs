@@ -35,6 +35,7 @@ pub fn run<T: Send + 'static>(
         pulse();
     });
     pulse();
+    thread::give_memory_back();
     result.map_err(|Stopped| Error::MatchMemory {
         limit_mb,
         needed_mb: (taken + watch.needed()).div_ceil(1 << 20),

@@ -59,6 +59,15 @@ pub fn with_producer<T: Send>(work: impl FnOnce(SyncSender<T>) + Send, take: imp
     });
 }
 
+/// Gives back to the system what threads have freed: of their heaps the C library keeps all.
+pub fn give_memory_back() {
+    // SAFETY: may be called at any time, from any thread.
+    #[cfg(target_env = "gnu")]
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
 /// Makes a thread that takes no signal: PostgreSQL's handlers belong to the main thread.
 fn without_signals<T>(make: impl FnOnce() -> T) -> T {
     // SAFETY: a thread inherits the mask of the one that makes it. All signals are blocked while it
