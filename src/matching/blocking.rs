@@ -165,6 +165,29 @@ impl Keys {
         self.add_key(rule.0, row, SEED, &mut each);
     }
 
+    /// Calls `each` with the blocks to which records belong, and the record.
+    fn each_posting(&self, rule: Rule, records: Range<u32>, mut each: impl FnMut(u64, u32)) {
+        if self.overlap(rule) {
+            for record in records {
+                self.each_block(rule, self.row(record), |block| each(block, record));
+            }
+            return;
+        }
+        let columns: Vec<usize> = (0..self.keys.len())
+            .filter(|key| rule.0 >> key & 1 == 1)
+            .map(|key| self.columns[key].start)
+            .collect();
+        for record in records {
+            let row = self.row(record);
+            if columns.iter().all(|&column| row[column] > 0) {
+                each(
+                    columns.iter().fold(SEED, |block, &column| mix(block ^ u64::from(row[column]))),
+                    record,
+                );
+            }
+        }
+    }
+
     fn add_key(&self, rest: u64, row: &[u32], block: u64, each: &mut impl FnMut(u64)) {
         if rest == 0 {
             return each(block);
@@ -213,7 +236,7 @@ impl Rule {
 }
 
 /// Records that are looked at between two looks whether to go on.
-const STRETCH: usize = 16_384;
+const STRETCH: u32 = 16_384;
 
 /// Records of a share of a rule's blocks, 1 of `one_of`, block by block.
 pub fn blocks(
@@ -223,19 +246,16 @@ pub fn blocks(
     one_of: u64,
     watch: &Watch,
 ) -> Result<Vec<(u64, u32)>, Stopped> {
-    let stretches: Vec<Vec<(u64, u32)>> = (0..records.len().div_ceil(STRETCH))
+    let stretches: Vec<Vec<(u64, u32)>> = stretches(records)
         .into_par_iter()
         .map(|stretch| {
             watch.go_on()?;
-            let mut found = Vec::new();
-            for record in (stretch * STRETCH)..records.len().min((stretch + 1) * STRETCH) {
-                let record = record as u32;
-                keys.each_block(rule, keys.row(record), |block| {
-                    if one_of == 1 || mix(block).is_multiple_of(one_of) {
-                        found.push((block, record));
-                    }
-                });
-            }
+            let mut found = Vec::with_capacity(stretch.len());
+            keys.each_posting(rule, stretch, |block, record| {
+                if one_of == 1 || mix(block).is_multiple_of(one_of) {
+                    found.push((block, record));
+                }
+            });
             Ok(found)
         })
         .collect::<Result<_, Stopped>>()?;
@@ -245,8 +265,29 @@ pub fn blocks(
     Ok(blocks)
 }
 
-/// How many pairs the blocks make.
-pub fn pairs(blocks: &[(u64, u32)]) -> f64 {
+/// How many pairs a share of a rule's blocks makes, 1 of `one_of`.
+pub fn pairs(
+    records: &Records,
+    keys: &Keys,
+    rule: Rule,
+    one_of: u64,
+    watch: &Watch,
+) -> Result<f64, Stopped> {
+    let mut blocks = Vec::with_capacity(records.len());
+    for stretch in stretches(records) {
+        watch.go_on()?;
+        keys.each_posting(rule, stretch, |block, _| {
+            if one_of == 1 || mix(block).is_multiple_of(one_of) {
+                blocks.push(block);
+            }
+        });
+    }
+    blocks.sort_unstable();
     let pairs = |records: f64| records * (records - 1.0) / 2.0;
-    blocks.chunk_by(|a, b| a.0 == b.0).map(|block| pairs(block.len() as f64)).sum()
+    Ok(blocks.chunk_by(|a, b| a == b).map(|block| pairs(block.len() as f64)).sum())
+}
+
+fn stretches(records: &Records) -> Vec<Range<u32>> {
+    let count = records.len() as u32;
+    (0..count).step_by(STRETCH as usize).map(|first| first..count.min(first + STRETCH)).collect()
 }

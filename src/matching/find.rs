@@ -81,8 +81,11 @@ pub fn find(
             .map(|chunk| {
                 let mut edges = Vec::new();
                 let mut pairs = 0;
+                let rows = Rows::of(&keys, records, chunk.iter().copied().flatten());
+                let mut members = chunk.iter().copied().flatten().zip(rows.iter()).map(Member::new);
                 for block in chunk {
-                    pairs += finder.compare_block(&keys, &earlier, &now, block, watch, &mut edges)?;
+                    let block: Vec<Member> = members.by_ref().take(block.len()).collect();
+                    pairs += finder.compare_block(&keys, &earlier, &now, &block, watch, &mut edges)?;
                 }
                 watch.take(size_of_val(&edges[..]))?;
                 watch.advance(chunk.len() as u64)?;
@@ -145,6 +148,46 @@ impl Compared {
     }
 }
 
+/// The rows of some records, one after the other: reading each from where it is takes the memory a
+/// while, but many at a time hardly longer than one.
+struct Rows {
+    /// Numbers of a record that are its keys, and all of them.
+    keys: usize,
+    width: usize,
+    rows: Vec<u32>,
+}
+
+impl Rows {
+    fn of<'p>(keys: &Keys, records: &Records, postings: impl Iterator<Item = &'p (u64, u32)>) -> Self {
+        let mut rows = Vec::new();
+        for &(_, record) in postings {
+            rows.extend_from_slice(keys.row(record));
+            rows.extend_from_slice(records.row(record));
+        }
+        let (keys, codes) = (keys.row(0).len(), records.row(0).len());
+        Rows { keys, width: keys + codes, rows }
+    }
+
+    /// The keys and the codes of each.
+    fn iter(&self) -> impl Iterator<Item = (&[u32], &[u32])> {
+        self.rows.chunks_exact(self.width).map(|row| row.split_at(self.keys))
+    }
+}
+
+/// A record of a block.
+struct Member<'r> {
+    block: u64,
+    record: u32,
+    keys: &'r [u32],
+    codes: &'r [u32],
+}
+
+impl<'r> Member<'r> {
+    fn new((&(block, record), (keys, codes)): (&(u64, u32), (&'r [u32], &'r [u32]))) -> Self {
+        Member { block, record, keys, codes }
+    }
+}
+
 /// What pairs are compared by.
 pub struct Finder<'r> {
     comparer: &'r Comparer<'r>,
@@ -182,32 +225,31 @@ impl<'r> Finder<'r> {
         keys: &Keys,
         earlier: &[Compared],
         now: &Compared,
-        block: &[(u64, u32)],
+        block: &[Member],
         watch: &Watch,
         edges: &mut Vec<Edge>,
     ) -> Result<u64, Stopped> {
         let records = self.comparer.records;
         let overlaps = keys.overlap(now.rule);
         let mut pairs = 0;
-        for (n, &(number, a)) in block.iter().enumerate() {
+        for (n, a) in block.iter().enumerate() {
             watch.go_on()?;
-            let (of_a, x) = (keys.row(a), records.row(a));
-            for &(_, b) in &block[n + 1..] {
-                if !records.comparable(a, b) {
+            for b in &block[n + 1..] {
+                if !records.comparable(a.record, b.record) {
                     continue;
                 }
-                if overlaps && now.block(keys, of_a, keys.row(b)) != Some(number) {
+                if overlaps && now.block(keys, a.keys, b.keys) != Some(a.block) {
                     continue;
                 }
                 if !earlier.is_empty() {
-                    let agree = keys.agree(of_a, keys.row(b));
-                    if earlier.iter().any(|earlier| earlier.has(keys, agree, of_a, keys.row(b))) {
+                    let agree = keys.agree(a.keys, b.keys);
+                    if earlier.iter().any(|earlier| earlier.has(keys, agree, a.keys, b.keys)) {
                         continue;
                     }
                 }
                 pairs += 1;
-                if let Some(log_odds) = self.score(x, records.row(b)) {
-                    edges.push(Edge { a, b, log_odds });
+                if let Some(log_odds) = self.score(a.codes, b.codes) {
+                    edges.push(Edge { a: a.record, b: b.record, log_odds });
                 }
             }
         }

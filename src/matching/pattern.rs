@@ -157,6 +157,12 @@ impl<'r> Comparer<'r> {
         Signature::highest_level(&self.records.fields[field].spec.comparison, of(x), of(y))
     }
 
+    /// The level of two values of a field.
+    fn level_of(&self, field: usize, x: u32, y: u32) -> Level {
+        let are_different = x != y && x > 0 && y > 0 && self.highest_level(field, x, y) == DIFFERENT;
+        if are_different { DIFFERENT } else { self.records.level_of(field, x, y) }
+    }
+
     /// How common the value is that is equal in two rows; of several the one that says most.
     fn rarest(&self, field: usize, a: &[u32], b: &[u32]) -> f32 {
         let (x, y) = (self.records.codes_of(field, a), self.records.codes_of(field, b));
@@ -195,7 +201,7 @@ impl<'r> Comparer<'r> {
     pub fn compare(&self, a: &[u32], b: &[u32], equal: &mut [f64; MOST_FIELDS]) -> Pattern {
         let mut levels = [MISSING; MOST_FIELDS];
         let levels = &mut levels[..self.cells.len()];
-        self.records.compare(a, b, levels);
+        self.records.compare(a, b, |field, x, y| self.level_of(field, x, y), levels);
         let mut pattern = 0;
         for (field, &level) in levels.iter().enumerate() {
             let cells = self.cells[field];

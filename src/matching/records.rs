@@ -421,10 +421,20 @@ impl Records {
         a != b && !(self.link_only && self.sides[a as usize] == self.sides[b as usize])
     }
 
-    /// How alike two rows are: the level of each field.
-    pub fn compare(&self, a: &[u32], b: &[u32], levels: &mut [Level]) {
+    /// How alike two rows are: the level of each field. `level_of` says it of two values, as
+    /// [`Records::level_of`] does.
+    pub fn compare(
+        &self,
+        a: &[u32],
+        b: &[u32],
+        level_of: impl Fn(usize, u32, u32) -> Level,
+        levels: &mut [Level],
+    ) {
         for (field, level) in levels.iter_mut().enumerate() {
-            *level = self.level(field, self.codes_of(field, a), self.codes_of(field, b));
+            let (x, y) = (self.codes_of(field, a), self.codes_of(field, b));
+            let all = x.iter().flat_map(|&x| y.iter().map(move |&y| (x, y)));
+            // The values of a field that are most alike count.
+            *level = all.map(|(x, y)| level_of(field, x, y)).max().unwrap_or(MISSING);
         }
         if let Some((given, family)) = self.crossable {
             self.cross(given, family, a, b, levels);
@@ -448,7 +458,7 @@ impl Records {
         }
         let first = |field: usize, row: &[u32]| self.codes_of(field, row)[0];
         let same = |p: u32, q: u32| p > 0 && p == q;
-        let fits = |p: u32, q: u32| p == 0 || q == 0 || self.level(given, &[p], &[q]) > CROSSED;
+        let fits = |p: u32, q: u32| p == 0 || q == 0 || self.level_of(given, p, q) > CROSSED;
         let here = (first(given, a), first(family, b));
         let there = (first(family, a), first(given, b));
         if same(here.0, here.1) && fits(there.0, there.1)
@@ -457,12 +467,6 @@ impl Records {
             levels[given] = CROSSED;
             levels[family] = MISSING;
         }
-    }
-
-    /// The level of the values of a field that are most alike.
-    fn level(&self, field: usize, a: &[u32], b: &[u32]) -> Level {
-        let levels = a.iter().flat_map(|&x| b.iter().map(move |&y| self.level_of(field, x, y)));
-        levels.max().unwrap_or(MISSING)
     }
 
     /// The level of two values of a field.

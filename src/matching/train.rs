@@ -1,6 +1,6 @@
 //! From records to a model: which pairs to look at, what they teach, which rules find the matches.
 
-use super::blocking::{Key, Keys, Rule, blocks, pairs};
+use super::blocking::{Key, Keys, Rule, pairs};
 use super::find;
 use super::learn::{Expected, learn};
 use super::model::{Blocking, Chosen, KeyModel, Model, Scorer, probability};
@@ -205,9 +205,9 @@ fn count_pairs(
     rules
         .par_iter()
         .map(|&rule| {
-            let blocks = blocks(records, keys, rule, one_of, watch)?;
+            let pairs = pairs(records, keys, rule, one_of, watch)?;
             watch.advance(1)?;
-            Ok(pairs(&blocks) * one_of as f64)
+            Ok(pairs * one_of as f64)
         })
         .collect()
 }

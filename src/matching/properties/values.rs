@@ -116,7 +116,8 @@ fn levels(comparisons: &[Comparison], a: &str, b: &str, nicknames: Nicknames) ->
     let mut records = Records::new(&specs, false, nicknames);
     [a, b].iter().for_each(|value| records.push(comparisons.iter().map(|_| *value), 0));
     let mut levels = vec![MISSING; specs.len()];
-    records.compare(records.row(0), records.row(1), &mut levels);
+    let level_of = |field, x, y| records.level_of(field, x, y);
+    records.compare(records.row(0), records.row(1), level_of, &mut levels);
     levels
 }
 
@@ -261,7 +262,8 @@ fn names_in_each_others_place() {
             let mut records = Records::new(&specs.collect::<Vec<_>>(), false, Nicknames::default());
             [a, b].iter().for_each(|values| records.push(values.iter().copied(), 0));
             let mut levels = [MISSING; 2];
-            records.compare(records.row(0), records.row(1), &mut levels);
+            let level_of = |field, x, y| records.level_of(field, x, y);
+            records.compare(records.row(0), records.row(1), level_of, &mut levels);
             let says = (comparisons[0].describe(levels[0]), comparisons[1].describe(levels[1]));
             assert_eq!(says == crossed, expected, "{a:?} and {b:?}: {says:?}");
         }
