@@ -82,7 +82,12 @@ pub fn find(
                 let mut edges = Vec::new();
                 let mut pairs = 0;
                 let rows = Rows::of(&keys, records, chunk.iter().copied().flatten());
-                let mut members = chunk.iter().copied().flatten().zip(rows.iter()).map(Member::new);
+                let mut members = chunk
+                    .iter()
+                    .copied()
+                    .flatten()
+                    .zip(rows.iter())
+                    .map(|(posting, row)| Member::new(posting, row));
                 for block in chunk {
                     let block: Vec<Member> = members.by_ref().take(block.len()).collect();
                     pairs += finder.compare_block(&keys, &earlier, &now, &block, watch, &mut edges)?;
@@ -183,7 +188,7 @@ struct Member<'r> {
 }
 
 impl<'r> Member<'r> {
-    fn new((&(block, record), (keys, codes)): (&(u64, u32), (&'r [u32], &'r [u32]))) -> Self {
+    fn new(&(block, record): &(u64, u32), (keys, codes): (&'r [u32], &'r [u32])) -> Self {
         Member { block, record, keys, codes }
     }
 }
