@@ -1,9 +1,10 @@
 //! Building a table's indexes anew, in bulk, without keeping readers away.
 //!
 //! Filling an index row by row takes three to four times as long as building it from a full
-//! table. So a backfill that brings more rows than there are leaves the indexes alone while it
-//! writes, builds new ones beside the old ones (which readers go on using, and in which they miss
-//! nothing: the new rows are not theirs to see yet), and puts them in place at the very end.
+//! table. So whoever writes much of a table leaves the indexes alone while he writes, builds new
+//! ones beside the old ones (which readers go on using, and in which they miss nothing: the new
+//! rows are not theirs to see yet, and those that were replaced still are), and puts them in place
+//! at the very end.
 
 use super::cursor::Row;
 use super::{spi, transaction};
