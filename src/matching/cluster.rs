@@ -9,6 +9,7 @@ use super::find::Edge;
 use super::model::Scorer;
 use super::pattern::{Comparer, MOST_FIELDS};
 use super::watch::{Phase, Stopped, Watch};
+use rayon::prelude::*;
 use std::cmp::Ordering;
 
 /// How much one pair of records counts at most, for or against.
@@ -22,7 +23,7 @@ const LEAST: f64 = -3.0;
 const LOOKED_AT: usize = 400;
 
 /// For each edge in order whether it joins, or stays inside a group: those that do connect exactly the
-/// groups.
+/// groups. The odds of each are those that `scorer` gives its records.
 pub fn cluster(
     comparer: &Comparer,
     scorer: &Scorer,
@@ -33,7 +34,7 @@ pub fn cluster(
     watch.begin(Phase::Clustering, edges.len() as u64);
     let mut order: Vec<u32> = (0..edges.len() as u32).collect();
     let of = |n: &u32| edges[*n as usize];
-    order.sort_by(|x, y| {
+    order.par_sort_unstable_by(|x, y| {
         let (x, y) = (of(x), of(y));
         y.log_odds.partial_cmp(&x.log_odds).unwrap_or(Ordering::Equal).then((x.a, x.b).cmp(&(y.a, y.b)))
     });
@@ -43,31 +44,42 @@ pub fn cluster(
     let mut joined = vec![false; edges.len()];
     for n in order {
         watch.advance(1)?;
-        let Edge { a, b, .. } = edges[n as usize];
+        let Edge { a, b, log_odds } = edges[n as usize];
         let (one, other) = (group[a as usize], group[b as usize]);
-        joined[n as usize] = one == other || {
-            let (of_one, of_other) = (of_group(&members, one), of_group(&members, other));
-            average(comparer, scorer, &of_one, &of_other) >= LEAST && {
-                let (into, from, mut all, moved) = if of_one.len() >= of_other.len() {
-                    (one, other, of_one, of_other)
-                } else {
-                    (other, one, of_other, of_one)
-                };
-                moved.iter().for_each(|&record| group[record as usize] = into);
-                all.extend(moved);
-                members[into as usize] = all;
-                members[from as usize] = Vec::new();
-                true
-            }
+        if one == other {
+            joined[n as usize] = true;
+            continue;
+        }
+        let (of_one, of_other) = (of_group(&members, &one), of_group(&members, &other));
+        let average = match (of_one, of_other) {
+            ([_], [_]) => log_odds.clamp(-MOST, MOST),
+            _ => average(comparer, scorer, of_one, of_other),
         };
+        if average >= LEAST {
+            let (into, from) = if of_one.len() >= of_other.len() { (one, other) } else { (other, one) };
+            let moved = take_group(&mut members, from);
+            let mut all = take_group(&mut members, into);
+            moved.iter().for_each(|&record| group[record as usize] = into);
+            all.extend(moved);
+            members[into as usize] = all;
+            joined[n as usize] = true;
+        }
     }
     Ok(joined)
 }
 
-fn of_group(members: &[Vec<u32>], group: u32) -> Vec<u32> {
-    match &members[group as usize][..] {
-        [] => vec![group],
-        members => members.to_vec(),
+/// The records of a group: `members` has them if there are several.
+fn of_group<'m>(members: &'m [Vec<u32>], group: &'m u32) -> &'m [u32] {
+    match &members[*group as usize][..] {
+        [] => std::slice::from_ref(group),
+        members => members,
+    }
+}
+
+fn take_group(members: &mut [Vec<u32>], group: u32) -> Vec<u32> {
+    match std::mem::take(&mut members[group as usize]) {
+        members if members.is_empty() => vec![group],
+        members => members,
     }
 }
 

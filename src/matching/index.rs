@@ -148,19 +148,19 @@ fn record<'p>(reader: &mut Reader<'p>, slots: usize) -> Result<Option<Kept<'p>>,
 pub fn names<'k>(
     records: &Records,
     sources: &[String],
-    key: impl Fn(u32) -> &'k str,
+    key: impl Fn(u32) -> &'k str + Sync,
 ) -> Vec<(u64, u32)> {
     let hash = |record: u32| name_hash(&sources[usize::from(records.side(record))], key(record));
-    (0..records.len() as u32).map(|record| (hash(record), record)).collect()
+    (0..records.len() as u32).into_par_iter().map(|record| (hash(record), record)).collect()
 }
 
-/// A list of postings (blocks, as [`block_number`] has them, and records) as pages. A block is never
-/// on two.
-pub fn posting_pages(part: Part, postings: &[(u64, u32)]) -> Vec<Page> {
+/// A list of postings as pages; `number` says by what number a block is known. A block is never on two
+/// pages.
+pub fn posting_pages(part: Part, postings: &[(u64, u32)], number: impl Fn(u64) -> u64) -> Vec<Page> {
     let mut pages: Vec<Page> = Vec::new();
     let mut before = 0;
-    for block in postings.chunk_by(|x, y| x.0 == y.0) {
-        let number = block[0].0;
+    for block in postings.chunk_by(|x, y| number(x.0) == number(y.0)) {
+        let number = number(block[0].0);
         if pages.last().is_none_or(|page| page.content.len() + 4 * block.len() > PAGE) {
             let content = Vec::with_capacity(PAGE);
             pages.push(Page { part: part.number(), first: number as i64, content });

@@ -8,6 +8,7 @@ use super::model::{Model, Scorer, log_odds};
 use super::pattern::Comparer;
 use super::records::Records;
 use super::watch::{Stopped, Watch};
+use rayon::prelude::*;
 
 /// Pairs that are found.
 pub struct Found {
@@ -39,11 +40,20 @@ impl Found {
         threshold: f64,
         watch: &Watch,
     ) -> Result<Vec<bool>, Stopped> {
-        let comparer = Comparer::new(records, scorer.frequencies());
+        self.cluster_by(&Comparer::new(records, scorer.frequencies()), scorer, threshold, watch)
+    }
+
+    fn cluster_by(
+        &self,
+        comparer: &Comparer,
+        scorer: &Scorer,
+        threshold: f64,
+        watch: &Watch,
+    ) -> Result<Vec<bool>, Stopped> {
         let least = log_odds(threshold);
         let is_strong = |edge: &Edge| edge.log_odds >= least;
         let strong: Vec<Edge> = self.edges.iter().copied().filter(is_strong).collect();
-        let mut joined = cluster(&comparer, scorer, &strong, watch)?.into_iter();
+        let mut joined = cluster(comparer, scorer, &strong, watch)?.into_iter();
         let joins = |edge: &Edge| is_strong(edge) && joined.next() == Some(true);
         Ok(self.edges.iter().map(joins).collect())
     }
@@ -89,20 +99,21 @@ pub fn compare_all<'k>(
     for first in (0..count).step_by(TOGETHER as usize) {
         keep(index::record_pages(records, first..count.min(first + TOGETHER), 0, &key));
     }
-    let mut keep_postings = |list: usize, mut postings: Vec<(u64, u32)>| {
-        postings.iter_mut().for_each(|(block, _)| *block = block_number(*block));
-        keep(index::posting_pages(Part::Postings { list, is_new: false }, &postings));
+    let mut keep_postings = |list: usize, postings: &[(u64, u32)]| {
+        keep(index::posting_pages(Part::Postings { list, is_new: false }, postings, block_number));
     };
     let mut names = index::names(records, sources, &key);
-    names.sort_unstable();
-    keep_postings(model.blocking.len(), names);
-    let mut each_rule = |rule: usize, postings: &[(u64, u32)]| keep_postings(rule, postings.to_vec());
-    let mut found = Found::new(records, model, scorer, model.review_threshold, &mut each_rule, watch)?;
+    names.par_sort_unstable();
+    keep_postings(model.blocking.len(), &names);
+    drop(names);
     let comparer = Comparer::new(records, scorer.frequencies());
+    let (edges, counts) =
+        find(&comparer, model, scorer, model.review_threshold, &mut keep_postings, watch)?;
+    let mut found = Found { edges, counts };
     let finder = Finder::new(&comparer, scorer, log_odds(model.review_threshold));
     let row = |record| records.row(record);
     found.edges.retain(|edge| finder.is_telling(model, edge.log_odds, row(edge.a), row(edge.b)));
-    let joined = found.cluster(records, scorer, model.match_threshold, watch)?;
+    let joined = found.cluster_by(&comparer, scorer, model.match_threshold, watch)?;
     let groups = groups(records.len(), found.joined(&joined));
     let Found { edges, counts } = found;
     let pairs: Vec<KeptPair> =

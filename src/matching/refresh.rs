@@ -507,9 +507,11 @@ impl Refresh<'_> {
                 }
             })?;
             postings.par_sort_unstable();
-            refreshed
-                .pages
-                .extend(index::posting_pages(Part::Postings { list, is_new: true }, &postings));
+            refreshed.pages.extend(index::posting_pages(
+                Part::Postings { list, is_new: true },
+                &postings,
+                |number| number,
+            ));
         }
         refreshed.pages.extend(index::edge_pages(found));
         Ok(())
