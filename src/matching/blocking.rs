@@ -235,6 +235,39 @@ impl Rule {
     }
 }
 
+/// Rules of which any may hold. Asked of hundreds of rules for each of a million pairs, those of one and
+/// of two keys answer by the keys that agree, which are few.
+pub struct AnyRule {
+    /// For each key those with which it makes a rule; itself, if alone.
+    partners: [u64; MOST_KEYS],
+    longer: Vec<Rule>,
+}
+
+impl AnyRule {
+    pub fn of(rules: impl IntoIterator<Item = Rule>) -> Self {
+        let mut any = AnyRule { partners: [0; MOST_KEYS], longer: Vec::new() };
+        for Rule(keys) in rules {
+            match keys.count_ones() {
+                1 | 2 => any.partners[keys.trailing_zeros() as usize] |= 1 << keys.ilog2(),
+                _ => any.longer.push(Rule(keys)),
+            }
+        }
+        any
+    }
+
+    /// Whether one of them holds for a pair that agrees in these keys.
+    pub fn holds(&self, agree: u64) -> bool {
+        let mut left = agree;
+        while left != 0 {
+            if agree & self.partners[left.trailing_zeros() as usize] != 0 {
+                return true;
+            }
+            left &= left - 1;
+        }
+        self.longer.iter().any(|rule| rule.holds(agree))
+    }
+}
+
 /// Records that are looked at between two looks whether to go on.
 const STRETCH: u32 = 16_384;
 
@@ -290,4 +323,23 @@ pub fn pairs(
 fn stretches(records: &Records) -> Vec<Range<u32>> {
     let count = records.len() as u32;
     (0..count).step_by(STRETCH as usize).map(|first| first..count.min(first + STRETCH)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn any_rule_holds_if_one_does(
+            keys in prop::collection::vec(prop::collection::vec(0..MOST_KEYS, 0..4), 0..8),
+            agree in prop::collection::vec(0..MOST_KEYS, 0..8),
+        ) {
+            let bits = |keys: &[usize]| keys.iter().fold(0, |bits, key| bits | 1 << key);
+            let rules: Vec<Rule> = keys.iter().map(|keys| Rule(bits(keys))).collect();
+            let one_does = rules.iter().any(|rule| rule.holds(bits(&agree)));
+            prop_assert_eq!(AnyRule::of(rules).holds(bits(&agree)), one_does);
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! A sample of pairs that stands for all: those that agree in some keys, block by block, and random
 //! ones for the rest.
 
-use super::blocking::{Keys, Rule, blocks};
+use super::blocking::{AnyRule, Keys, Rule, blocks};
 use super::known::Label;
 use super::learn::Look;
 use super::pattern::{Comparer, MOST_FIELDS, Pattern};
@@ -63,7 +63,7 @@ pub fn of_stratum(
     comparer: &Comparer,
     keys: &Keys,
     stratum: Stratum,
-    earlier: &[Rule],
+    earlier: &AnyRule,
     watch: &Watch,
 ) -> Result<Vec<Sampled>, Stopped> {
     let records = comparer.records;
@@ -80,7 +80,7 @@ pub fn of_stratum(
                 }
                 let (x, y) = (records.row(a), records.row(b));
                 let agree = keys.agree(keys.row(a), keys.row(b));
-                if earlier.iter().any(|rule| rule.holds(agree)) {
+                if earlier.holds(agree) {
                     continue;
                 }
                 let pattern = comparer.compare(x, y, &mut equal);
@@ -107,7 +107,7 @@ const STREAMS: usize = 64;
 pub fn of_rest(
     comparer: &Comparer,
     keys: &Keys,
-    rules: &[Rule],
+    rules: &AnyRule,
     count: usize,
     rest: f64,
     seed: u64,
@@ -130,7 +130,7 @@ pub fn of_rest(
                     continue;
                 }
                 let agree = keys.agree(keys.row(a), keys.row(b));
-                if rules.iter().any(|rule| rule.holds(agree)) {
+                if rules.holds(agree) {
                     continue;
                 }
                 let pattern = comparer.compare(records.row(a), records.row(b), &mut equal);

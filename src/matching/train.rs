@@ -1,6 +1,6 @@
 //! From records to a model: which pairs to look at, what they teach, which rules find the matches.
 
-use super::blocking::{Key, Keys, Rule, pairs};
+use super::blocking::{AnyRule, Key, Keys, Rule, pairs};
 use super::find;
 use super::learn::{Expected, learn};
 use super::model::{Blocking, Chosen, KeyModel, Model, Scorer, probability};
@@ -226,12 +226,12 @@ fn sample(
         return sample::of_all(comparer, keys, watch);
     }
     watch.begin(Phase::Sampling, pool.len() as u64);
-    let rules: Vec<Rule> = pool.iter().map(|stratum| stratum.rule).collect();
+    let rules = |pool: &[Stratum]| AnyRule::of(pool.iter().map(|stratum| stratum.rule));
     let strata: Vec<Vec<Sampled>> = pool
         .par_iter()
         .enumerate()
         .map(|(n, &stratum)| {
-            let sampled = sample::of_stratum(comparer, keys, stratum, &rules[..n], watch)?;
+            let sampled = sample::of_stratum(comparer, keys, stratum, &rules(&pool[..n]), watch)?;
             watch.advance(1)?;
             Ok(sampled)
         })
@@ -239,7 +239,7 @@ fn sample(
     let mut sampled: Vec<Sampled> = strata.into_iter().flatten().collect();
     let found: f64 = sampled.iter().map(|pair| pair.weight).sum();
     let random = RANDOM.min(RANDOM_FOR_EACH * comparer.records.len());
-    sampled.extend(sample::of_rest(comparer, keys, &rules, random, all - found, seed, watch)?);
+    sampled.extend(sample::of_rest(comparer, keys, &rules(pool), random, all - found, seed, watch)?);
     Ok(sampled)
 }
 
