@@ -1,6 +1,7 @@
 //! All of the stored graph, from the tables. What a sighting touches comes from [`super::tables`].
 
 use super::cursor::{Row, stream};
+use super::table::Table;
 use super::tables::{Words, identifier_row, link_row};
 use super::{progress, settings, spi};
 use crate::error::Error;
@@ -17,15 +18,15 @@ pub fn check_memory(graph: &Graph) -> Result<(), Error> {
     graph.check_memory(settings::graph_memory_mb())
 }
 
-/// Shows each row of `query` to `each`, with progress and an eye on the memory.
+/// Shows each row of a table to `each`, with progress and an eye on the memory.
 fn load_rows(
     graph: &mut Graph,
-    query: &str,
+    table: &str,
     mut each: impl FnMut(&mut Graph, &Row) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let mut result = Ok(());
     let mut rows = 0;
-    stream(query, &[], |row| {
+    Table::open_to_read(table).scan(|row| {
         if result.is_ok() {
             result = each(graph, row);
             rows += 1;
@@ -40,7 +41,7 @@ fn load_rows(
 
 /// All stored identifiers.
 pub fn identifiers(graph: &mut Graph, rules: &Rules, words: &Words) -> Result<(), Error> {
-    load_rows(graph, "SELECT * FROM identity_resolve.identifier", |graph, row| {
+    load_rows(graph, "identifier", |graph, row| {
         graph.load_identifier(rules, &identifier_row(words, row))?;
         Ok(())
     })
@@ -48,7 +49,7 @@ pub fn identifiers(graph: &mut Graph, rules: &Rules, words: &Words) -> Result<()
 
 /// All stored links, once their identifiers are loaded.
 pub fn links(graph: &mut Graph, words: &Words) -> Result<(), Error> {
-    load_rows(graph, "SELECT * FROM identity_resolve.link", |graph, row| {
+    load_rows(graph, "link", |graph, row| {
         graph.load_link(&link_row(words, row));
         Ok(())
     })
@@ -77,7 +78,7 @@ pub fn must_links(graph: &mut Graph, rules: &Rules) {
 /// The retired ids that identifiers of the graph had, all of which are loaded.
 pub fn former(graph: &Graph) -> Vec<Former> {
     let mut former = FxHashMap::default();
-    stream("SELECT profile, identifier FROM identity_resolve.former_member", &[], |row| {
+    Table::open_to_read("former_member").scan(|row| {
         if let (Some(id), Some(member)) = (row.uuid(0), row.int8(1)) {
             Former::add(&mut former, id, graph.by_stored_id(member));
         }

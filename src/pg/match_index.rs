@@ -1,8 +1,8 @@
 //! The tables that hold what matching keeps between runs, see [`crate::matching::index`].
 
 use super::copy::{Indexes, copy_into};
-use super::cursor::stream;
 use super::records::{Plan, Rows};
+use super::table::Table;
 use super::{spi, transaction};
 use crate::error::Error;
 use crate::matching::index::{Page, Stored};
@@ -114,14 +114,12 @@ impl Index {
     /// Reads all pages.
     pub fn load(&self) -> Stored {
         let mut pages = Vec::new();
-        stream(
-            "SELECT part, first, content FROM identity_resolve.match_page WHERE index = $1",
-            &[self.id.into()],
-            |row| {
-                let (part, first) = (row.int4(0).unwrap_or_default(), row.int8(1).unwrap_or_default());
-                pages.push((part, first, row.bytes(2).unwrap_or_default().into()));
-            },
-        );
+        Table::open_to_read("match_page").scan(|row| {
+            if row.int4(0) == Some(self.id) {
+                let (part, first) = (row.int4(1).unwrap_or_default(), row.int8(2).unwrap_or_default());
+                pages.push((part, first, row.bytes(3).unwrap_or_default().into()));
+            }
+        });
         Stored::new(self.state.slots.iter().sum(), pages)
     }
 

@@ -14,6 +14,9 @@ use std::ffi::c_void;
 use std::ptr;
 use uuid::Uuid;
 
+/// Rows between two looks whether the work was cancelled.
+const PULSE: usize = 1000;
+
 /// Where a row version stands.
 pub type Place = pg_sys::ItemPointerData;
 
@@ -269,6 +272,31 @@ impl Table {
                 pgrx::check_for_interrupts!();
             }
             pg_sys::index_endscan(scan);
+            clear(self.old);
+        }
+    }
+
+    /// Shows each row that the active snapshot sees.
+    pub fn scan(&mut self, mut each: impl FnMut(&Row)) {
+        // SAFETY: the table is open, the active snapshot outlives the scan, and a row is looked at before
+        // the next is fetched.
+        unsafe {
+            let snapshot = pg_sys::GetActiveSnapshot();
+            let scan = pg_sys::table_beginscan(self.relation, snapshot, 0, ptr::null_mut());
+            let mut seen = 0;
+            while pg_sys::table_scan_getnextslot(
+                scan,
+                pg_sys::ScanDirection::ForwardScanDirection,
+                self.old,
+            ) {
+                self.show(&mut |row, _| each(row));
+                pg_sys::MemoryContextReset(self.scratch);
+                seen += 1;
+                if seen % PULSE == 0 {
+                    pgrx::check_for_interrupts!();
+                }
+            }
+            pg_sys::table_endscan(scan);
             clear(self.old);
         }
     }
