@@ -87,6 +87,12 @@ impl<'r> Comparer<'r> {
         }
     }
 
+    /// Bytes that it takes.
+    pub fn bytes(&self) -> usize {
+        let values: usize = self.signatures.iter().map(Vec::len).sum();
+        values * (size_of::<f32>() + size_of::<Signature>())
+    }
+
     /// Whether two rows may be of one person with at least these odds (a logarithm): false only if they
     /// are not. Fields are compared one after the other until that is clear, first by what is known of
     /// their values without reading them.

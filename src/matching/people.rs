@@ -28,6 +28,7 @@ impl Found {
         watch: &Watch,
     ) -> Result<Self, Stopped> {
         let comparer = Comparer::new(records, scorer.frequencies());
+        watch.take(comparer.bytes())?;
         let (edges, counts) = find(&comparer, model, scorer, least, each_rule, watch)?;
         Ok(Found { edges, counts })
     }
@@ -107,6 +108,7 @@ pub fn compare_all<'k>(
     keep_postings(model.blocking.len(), &names);
     drop(names);
     let comparer = Comparer::new(records, scorer.frequencies());
+    watch.take(comparer.bytes())?;
     let (edges, counts) =
         find(&comparer, model, scorer, model.review_threshold, &mut keep_postings, watch)?;
     let mut found = Found { edges, counts };

@@ -281,6 +281,7 @@ impl Refresh<'_> {
         self.push(&mut records, &partners)?;
         watch.take(records.bytes())?;
         let comparer = Comparer::new(&records, means.scorer.frequencies());
+        watch.take(comparer.bytes())?;
         let finder = Finder::new(&comparer, means.scorer, log_odds(means.model.review_threshold));
         watch.begin(Phase::Comparing, pairs.len() as u64);
         let parts: Vec<Vec<Edge>> = pairs

@@ -102,7 +102,7 @@ pub fn train(
         (0..records.fields.len()).map(|field| records.frequencies(field)).collect();
     let comparer = Comparer::new(records, &frequencies);
     let keys = Keys::all(records);
-    watch.take(keys.bytes())?;
+    watch.take(comparer.bytes() + keys.bytes())?;
     let pool = pool(records, &keys, POOL_PAIRS * count * pairs_share, watch)?;
     let sampled = sample(&comparer, &keys, &pool, options.seed, watch)?;
     watch.begin(Phase::Learning, 0);
