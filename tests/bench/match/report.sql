@@ -49,7 +49,7 @@ WITH both_sides AS (
            (said #>> '{clusters,best,f1}')::float8 AS best_f1,
            (said #>> '{clusters,usual,f1}')::float8 AS usual_f1,
            o.calibration_error, (said ->> 'calibration_error')::float8 AS splink_calibration_error,
-           o.train_seconds + o.match_seconds AS seconds, (said #>> '{seconds,total}')::float8 AS splink_seconds,
+           o.backfill_seconds + o.train_seconds + o.match_seconds AS seconds, (said #>> '{seconds,total}')::float8 AS splink_seconds,
            o.peak_anonymous_kb / 1024.0 AS mb, (said ->> 'rss_mb')::float8 AS splink_mb,
            (said ->> 'true_pairs')::bigint AS true_pairs
     FROM ours AS o
