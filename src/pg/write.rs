@@ -13,7 +13,7 @@ use pgrx::{direct_function_call, pg_sys};
 const PULSE: usize = 1000;
 
 /// Rows to write from which on building indexes anew may pay.
-const BULK: usize = 50_000;
+const BULK: usize = 20_000;
 
 /// Writes what differs, row by row: for few rows. Their keys are locked.
 pub fn write(changes: &mut Changes, tables: &mut Tables) {
