@@ -9,7 +9,7 @@
 //!
 //! ```text
 //! records:  for each number  varint(0: gone, else side + 1)  key  value of each slot
-//! postings: for each block   varint(difference of blocks)  varint(records)  varint(number) …
+//! postings: for each block   varint(difference of blocks)  varint(bytes)  varint(number) …
 //! edges:    varint(difference of a)  varint(b << 1 | joined)  log odds in 8 bytes
 //! ```
 
@@ -159,6 +159,7 @@ pub fn names<'k>(
 pub fn posting_pages(part: Part, postings: &[(u64, u32)], number: impl Fn(u64) -> u64) -> Vec<Page> {
     let mut pages: Vec<Page> = Vec::new();
     let mut before = 0;
+    let mut numbers = Vec::new();
     for block in postings.chunk_by(|x, y| number(x.0) == number(y.0)) {
         let number = number(block[0].0);
         if pages.last().is_none_or(|page| page.content.len() + 4 * block.len() > PAGE) {
@@ -168,25 +169,42 @@ pub fn posting_pages(part: Part, postings: &[(u64, u32)], number: impl Fn(u64) -
         }
         let Some(Page { content, .. }) = pages.last_mut() else { continue };
         put_varint(content, number - before);
-        put_varint(content, block.len() as u64);
-        block.iter().for_each(|&(_, record)| put_varint(content, u64::from(record)));
+        numbers.clear();
+        block.iter().for_each(|&(_, record)| put_varint(&mut numbers, u64::from(record)));
+        put_varint(content, numbers.len() as u64);
+        content.extend_from_slice(&numbers);
         before = number;
     }
     pages
 }
 
+/// The records of a block as a page holds them.
+pub struct Members<'p>(&'p [u8]);
+
+impl Members<'_> {
+    /// Their numbers.
+    pub fn numbers(&self) -> Result<Vec<u32>, Damaged> {
+        let mut reader = Reader { bytes: self.0, at: 0 };
+        let mut numbers = Vec::new();
+        while reader.at < self.0.len() {
+            numbers.push(reader.varint()? as u32);
+        }
+        Ok(numbers)
+    }
+}
+
 /// Calls `each` with every block of a page and its records.
-pub fn each_block(first: i64, content: &[u8], mut each: impl FnMut(u64, &[u32])) -> Result<(), Damaged> {
+pub fn each_block(
+    first: i64,
+    content: &[u8],
+    mut each: impl FnMut(u64, Members) -> Result<(), Damaged>,
+) -> Result<(), Damaged> {
     let mut reader = Reader { bytes: content, at: 0 };
     let mut block = first as u64;
-    let mut records = Vec::new();
     while reader.at < content.len() {
         block += reader.varint()?;
-        records.clear();
-        for _ in 0..reader.varint()? {
-            records.push(reader.varint()? as u32);
-        }
-        each(block, &records);
+        let bytes = reader.varint()?;
+        each(block, Members(reader.take(bytes)?))?;
     }
     Ok(())
 }
@@ -327,13 +345,14 @@ impl Stored {
                 if wanted.get(next).is_none_or(|&block| block >= end) {
                     continue;
                 }
-                each_block(*first, content, |block, records| {
+                each_block(*first, content, |block, members| {
                     while wanted.get(next).is_some_and(|&wanted| wanted < block) {
                         next += 1;
                     }
                     if wanted.get(next) == Some(&block) {
-                        each(next, records);
+                        each(next, &members.numbers()?);
                     }
+                    Ok(())
                 })?;
             }
         }
@@ -344,8 +363,9 @@ impl Stored {
     /// run.
     pub fn each_new(&self, list: usize, mut each: impl FnMut(u64, u32)) -> Result<(), Damaged> {
         for (first, content) in self.lists.get(list).map_or(&[][..], |list| &list[1]) {
-            each_block(*first, content, |block, records| {
-                records.iter().for_each(|&record| each(block, record));
+            each_block(*first, content, |block, members| {
+                members.numbers()?.into_iter().for_each(|record| each(block, record));
+                Ok(())
             })?;
         }
         Ok(())

@@ -147,8 +147,9 @@ impl Index {
                 // A page that is damaged has nobody.
                 let _ = index::each_block(first, row.bytes(3).unwrap_or_default(), |block, found| {
                     if block as i64 == sought {
-                        members.entry(((part - 2) / 2, sought)).or_default().extend(found);
+                        members.entry(((part - 2) / 2, sought)).or_default().extend(found.numbers()?);
                     }
+                    Ok(())
                 });
             },
         );
