@@ -261,7 +261,7 @@ CREATE FUNCTION identity_resolve.running(OUT pid int, OUT source oid, OUT work i
         JOIN pg_database AS d ON d.oid = s.datid AND d.datname = current_database()
         WHERE s.param11 = 7306934700485277554
         UNION ALL
-        SELECT s.pid, 0::oid, 1, 5, s.param13, s.param12, a.query_start, a.query_start
+        SELECT s.pid, 0::oid, NULL::int, 5, s.param13, s.param12, a.query_start, a.query_start
         FROM pg_stat_get_progress_info('CREATE INDEX') AS s
         JOIN pg_stat_activity AS a ON a.pid = s.pid
         JOIN pg_database AS d ON d.oid = s.datid AND d.datname = current_database()

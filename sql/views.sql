@@ -164,7 +164,7 @@ SELECT r.pid,
 FROM identity_resolve.running() AS r;
 COMMENT ON VIEW identity_resolve.progress IS 'Long work under way in this database, as it is now';
 COMMENT ON COLUMN identity_resolve.progress.pid IS 'Server process that does it';
-COMMENT ON COLUMN identity_resolve.progress.operation IS 'What is being done';
+COMMENT ON COLUMN identity_resolve.progress.operation IS 'What is being done; null while indexing, which a backfill, a rebuild or a match does';
 COMMENT ON COLUMN identity_resolve.progress.source IS 'The source at hand; null while the work is on the whole graph';
 COMMENT ON COLUMN identity_resolve.progress.phase IS 'reading rows, loading the stored graph, solving, writing what changed, indexing; draining the queue; expiring; counting and sampling candidate pairs, learning, comparing, clustering';
 COMMENT ON COLUMN identity_resolve.progress.done IS 'Rows done in this phase; while matching rules, records, blocks or pairs';

@@ -176,6 +176,9 @@ pub enum Error {
     /// Records or pairs do not fit into the memory that matching may take.
     #[error("out of memory for matching")]
     MatchMemory { limit_mb: i32, needed_mb: usize },
+    /// The system gives no threads.
+    #[error("could not make {count} threads")]
+    Threads { count: usize, cause: String },
     /// A table does not say who is who.
     #[error("\"{relation}\" does not say who is who")]
     TruthShape { relation: String, columns: Vec<String> },
@@ -293,6 +296,7 @@ impl Error {
             Error::MatchMemory { limit_mb, needed_mb } => {
                 format!("It may take {limit_mb} MB, and needs {needed_mb} MB or more.")
             }
+            Error::Threads { cause, .. } => format!("{cause}."),
             Error::TruthShape { columns, .. } => format!("Its columns are: {}.", columns.join(", ")),
             Error::TruthUnknown { first_unknown: None, .. } => "It has no rows.".into(),
             Error::TruthUnknown { known, unknown, first_unknown: Some(first), .. } => format!(
@@ -390,6 +394,7 @@ impl Error {
             Error::MatchMemory { needed_mb, .. } => {
                 format!("SET identity_resolve.match_memory = '{}MB';", 2 * needed_mb)
             }
+            Error::Threads { .. } => "SET identity_resolve.threads = 1;".into(),
             Error::TruthShape { .. } => {
                 "It needs columns a and b (pairs of records of one person), or record and person.".into()
             }

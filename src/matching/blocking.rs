@@ -1,6 +1,7 @@
 //! Which pairs of records are compared: those that agree in all keys of a rule.
 
 use super::kind::Kind;
+use super::pool;
 use super::records::Records;
 use super::sample::mix;
 use super::text::{skeleton, soundex};
@@ -110,9 +111,9 @@ impl Keys {
                 start..width
             })
             .collect();
-        let numbers: Vec<Vec<u32>> = keys.par_iter().map(|key| numbers(records, *key)).collect();
+        let numbers: Vec<Vec<u32>> = pool::map(&keys, |key| numbers(records, *key));
         let mut rows = vec![0; width * records.len()];
-        rows.par_chunks_mut(width.max(1)).enumerate().for_each(|(record, row)| {
+        let fill = |(record, row): (usize, &mut [u32])| {
             let codes = records.row(record as u32);
             for ((key, columns), numbers) in keys.iter().zip(&columns).zip(&numbers) {
                 let values = records.codes_of(key.field, codes);
@@ -120,7 +121,11 @@ impl Keys {
                     *number = numbers[code as usize];
                 }
             }
-        });
+        };
+        match pool::is_in_pool() {
+            true => rows.par_chunks_mut(width.max(1)).enumerate().for_each(fill),
+            false => rows.chunks_mut(width.max(1)).enumerate().for_each(fill),
+        }
         Keys { keys, columns, width, rows }
     }
 

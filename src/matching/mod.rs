@@ -17,6 +17,7 @@ pub mod nickname;
 pub mod options;
 pub mod pattern;
 pub mod people;
+mod pool;
 pub mod records;
 pub mod refresh;
 pub mod sample;

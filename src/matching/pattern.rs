@@ -3,9 +3,9 @@
 use super::compare::{DIFFERENT, Level, MISSING};
 use super::frequency::{CLASSES, Frequencies, class};
 use super::model::{Bounds, OTHERS, Scorer};
-use super::records::{Records, is_in_pool};
-use super::signature::Signature;
-use rayon::prelude::*;
+use super::pool;
+use super::records::Records;
+use super::signature::{ROUNDING, Signature};
 
 /// A cell for each field, the first in the lowest bits.
 pub type Pattern = u64;
@@ -69,9 +69,6 @@ pub struct Comparer<'r> {
     frequencies: Vec<Vec<f32>>,
     signatures: Vec<Vec<Signature>>,
 }
-
-/// What may be lost by rounding where numbers are added in another order.
-const ROUNDING: f64 = 1e-9;
 
 impl<'r> Comparer<'r> {
     pub fn new(records: &'r Records, frequencies: &[Frequencies]) -> Self {
@@ -239,11 +236,7 @@ fn by_code(records: &Records, field: usize, frequencies: &Frequencies) -> Vec<f3
 fn signatures(records: &Records, field: usize) -> Vec<Signature> {
     let (comparison, dictionary) = (&records.fields[field].spec.comparison, records.dictionary(field));
     let signature = |code| Signature::new(comparison, dictionary.value(code), dictionary.groups(code));
-    let codes = 0..dictionary.len() as u32;
-    match is_in_pool() {
-        true => codes.into_par_iter().map(signature).collect(),
-        false => codes.map(signature).collect(),
-    }
+    pool::map(0..dictionary.len() as u32, signature)
 }
 
 /// The values that two records have in common.

@@ -5,9 +5,9 @@ use super::frequency::{CLASSES, Frequencies, class};
 use super::kind::Kind;
 use super::known::Known;
 use super::nickname::{Nicknames, are_nicknames};
+use super::pool;
 use super::value;
 use hashbrown::HashTable;
-use rayon::prelude::*;
 use rustc_hash::FxBuildHasher;
 use std::hash::BuildHasher;
 use std::mem::size_of;
@@ -194,11 +194,6 @@ impl Field {
     }
 }
 
-/// Whether this is a thread of a pool, which divides work; that of a session makes no others.
-pub fn is_in_pool() -> bool {
-    rayon::current_thread_index().is_some()
-}
-
 /// Pairs of so many records of each side that are compared if nothing keeps them apart.
 pub fn pairs_of(sides: impl Iterator<Item = f64>, link_only: bool) -> f64 {
     let pairs = |count: f64| count * (count - 1.0) / 2.0;
@@ -307,9 +302,9 @@ impl Records {
             }
             columns
         };
-        let columns: Vec<Vec<(usize, Vec<u32>)>> = match count >= MANY && is_in_pool() {
-            true => work.collect::<Vec<_>>().into_par_iter().map(encode).collect(),
-            false => work.map(encode).collect(),
+        let columns: Vec<Vec<(usize, Vec<u32>)>> = match count {
+            MANY.. => pool::map(work.collect::<Vec<_>>(), encode),
+            _ => work.map(encode).collect(),
         };
         let first = self.codes.len();
         self.codes.resize(first + count * self.width, 0);

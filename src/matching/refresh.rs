@@ -121,8 +121,11 @@ pub fn refresh(
     }
     watch.begin(Phase::Reading, 0);
     let mut fresh = means.no_records();
-    let sides = arrived.iter().map(|arrived| arrived.side);
-    fresh.push_many(sides, |record, slot| &arrived[record].values[slot]);
+    for some in arrived.chunks(TOGETHER) {
+        fresh.push_many(some.iter().map(|a| a.side), |record, slot| &some[record].values[slot]);
+        watch.go_on()?;
+    }
+    watch.take(fresh.bytes())?;
     let refresh = Refresh { means, old, arrived, fresh, first: stored.next(), gone, watch };
     let (edges, pairs_compared) = refresh.find()?;
     let (mut found, lost) = refresh.pairs_left()?;
@@ -271,6 +274,7 @@ impl Refresh<'_> {
         let mut touched = self.fresh.clone();
         self.push(&mut touched, &self.gone)?;
         let mut pairs = self.candidates(&touched, count)?;
+        drop(touched);
         pairs.par_sort_unstable();
         pairs.dedup();
         let mut partners: Vec<u32> = pairs.iter().filter_map(|&(_, partner)| partner.old()).collect();
@@ -472,6 +476,7 @@ impl Refresh<'_> {
         edges.par_sort_unstable_by_key(|(edge, _)| (edge.a, edge.b));
         let places = edges.iter().map(|&(_, n)| n);
         let comparer = Comparer::new(&records, scorer.frequencies());
+        self.watch.take(records.bytes() + comparer.bytes())?;
         let only: Vec<Edge> = edges.iter().map(|&(edge, _)| edge).collect();
         let joined = cluster(&comparer, scorer, &only, self.watch)?;
         Ok(places.zip(joined).collect())

@@ -51,8 +51,8 @@ const fn masks() -> [u64; 128] {
     masks
 }
 
-/// What may be lost or gained by rounding.
-const ROUNDING: f64 = 1e-9;
+/// What may be lost or gained by rounding, as where numbers are added in another order.
+pub const ROUNDING: f64 = 1e-9;
 
 impl Signature {
     /// That of a canonical value, which is compared so. `groups`: the groups of nicknames it is in.

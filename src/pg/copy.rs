@@ -134,6 +134,7 @@ struct Feed {
     chunks: Receiver<Chunk>,
     chunk: Chunk,
     read: usize,
+    progress: Progress,
 }
 
 /// Some encoded rows.
@@ -150,6 +151,13 @@ thread_local! {
     static FEED: Cell<*mut Feed> = const { Cell::new(ptr::null_mut()) };
 }
 
+/// Whether the rows that are written are those of the phase that others see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    Shown,
+    Unseen,
+}
+
 /// Whether COPY keeps the table's indexes up to date, row by row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Indexes {
@@ -164,6 +172,7 @@ pub fn copy_into<T: Send>(
     table: &str,
     columns: i16,
     indexes: Indexes,
+    progress: Progress,
     rows: impl Iterator<Item = T> + Send,
     write: impl Fn(T, &mut RowWriter) + Send,
 ) {
@@ -185,13 +194,14 @@ pub fn copy_into<T: Send>(
         // Refused only if an error has ended the COPY.
         let _ = chunks.send(chunk);
     };
-    thread::with_producer(encode, |chunks| copy(table, indexes, chunks));
+    thread::with_producer(encode, |chunks| copy(table, indexes, progress, chunks));
 }
 
-fn copy(table: &str, indexes: Indexes, chunks: Receiver<Chunk>) {
-    let mut feed = Feed { chunks, chunk: Chunk::default(), read: 0 };
+fn copy(table: &str, indexes: Indexes, progress: Progress, chunks: Receiver<Chunk>) {
+    let mut feed = Feed { chunks, chunk: Chunk::default(), read: 0, progress };
     let relation = transaction::relation(table);
-    FEED.set(&mut feed);
+    // A trigger of somebody else's may lead to another COPY.
+    let outer = FEED.replace(&mut feed);
     // SAFETY: the relation is open with the lock that COPY wants while COPY runs; `read` meets the
     // contract of a data source, and the feed outlives the COPY: nothing calls `read` after an
     // error has unwound past here. `makeString` and `makeDefElem` keep the static strings.
@@ -220,6 +230,7 @@ fn copy(table: &str, indexes: Indexes, chunks: Receiver<Chunk>) {
             options,
         );
         {
+            let _utf8 = Utf8::begin();
             let _hidden = (indexes == Indexes::Ignore).then(|| HiddenIndexes::of(relation));
             pg_sys::CopyFrom(copy);
         }
@@ -228,7 +239,31 @@ fn copy(table: &str, indexes: Indexes, chunks: Receiver<Chunk>) {
         pg_sys::table_close(relation, pg_sys::NoLock as _);
         pg_sys::CommandCounterIncrement();
     }
-    FEED.set(ptr::null_mut());
+    FEED.set(outer);
+}
+
+/// Lets COPY take texts as they are, in UTF-8, whatever the client speaks, until dropped.
+struct Utf8 {
+    of_client: c_int,
+}
+
+impl Utf8 {
+    fn begin() -> Self {
+        // SAFETY: plain functions. From UTF-8, the encoding of the database, nothing is converted, so it
+        // cannot fail.
+        unsafe {
+            let of_client = pg_sys::pg_get_client_encoding();
+            pg_sys::SetClientEncoding(pg_sys::pg_enc::PG_UTF8 as c_int);
+            Utf8 { of_client }
+        }
+    }
+}
+
+impl Drop for Utf8 {
+    fn drop(&mut self) {
+        // SAFETY: it was in force before; also when an error unwinds.
+        unsafe { pg_sys::SetClientEncoding(self.of_client) };
+    }
 }
 
 /// Lets COPY believe that a table has no indexes, until dropped.
@@ -266,7 +301,9 @@ unsafe extern "C-unwind" fn read(out: *mut c_void, _least: c_int, most: c_int) -
         let rest = &feed.chunk.bytes[feed.read..];
         if rest.is_empty() {
             let Ok(next) = feed.chunks.recv() else { break };
-            progress::advance(next.rows as i64);
+            if feed.progress == Progress::Shown {
+                progress::advance(next.rows as i64);
+            }
             (feed.chunk, feed.read) = (next, 0);
             continue;
         }

@@ -35,6 +35,7 @@ pub fn sqlstate(error: &Error) -> PgSqlErrorCode {
         Error::Pattern(_) => ERRCODE_INVALID_REGULAR_EXPRESSION,
         Error::TooMany { .. } | Error::TooLong { .. } => ERRCODE_PROGRAM_LIMIT_EXCEEDED,
         Error::Memory { .. } | Error::MatchMemory { .. } => ERRCODE_OUT_OF_MEMORY,
+        Error::Threads { .. } => ERRCODE_INSUFFICIENT_RESOURCES,
         Error::UnknownModel { .. } | Error::UnknownField { .. } | Error::TruthUnknown { .. } => {
             ERRCODE_UNDEFINED_OBJECT
         }

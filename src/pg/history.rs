@@ -1,6 +1,7 @@
 //! The log of what changed who is who: only appended to, and followed by others.
 
 use super::table::Value;
+use super::write::pulsed;
 use super::{settings, transaction, write};
 use crate::graph::{Changes, Event, EventKind, Left};
 use crate::source::seen_at::day_text;
@@ -136,12 +137,13 @@ impl Operation {
             return;
         }
         let of_events = self.numbers(&events);
-        let members: Vec<Vec<&str>> = events
-            .iter()
+        let members: Vec<Vec<&str>> = pulsed(events.iter())
             .map(|event| event.members.iter().map(|&number| changes.text(number)).collect())
             .collect();
-        let reasons: Vec<Option<String>> = events.iter().map(|event| reason(changes, event)).collect();
-        let numbers: Vec<i64> = events.iter().map(|_| write::next_number("identifier_id")).collect();
+        let reasons = pulsed(events.iter()).map(|event| reason(changes, event));
+        let reasons: Vec<Option<String>> = reasons.collect();
+        let numbers = pulsed(events.iter()).map(|_| write::next_number("identifier_id"));
+        let numbers: Vec<i64> = numbers.collect();
         let row = |place: usize| {
             [
                 Value::Int8(numbers[place]),
@@ -172,8 +174,7 @@ impl Operation {
             made.push(number);
             number
         };
-        let numbers = events
-            .iter()
+        let numbers = pulsed(events.iter())
             .map(|event| match event.new.is_nil() {
                 true => make(),
                 false => *of_profile.entry(event.new).or_insert_with(&mut make),

@@ -65,15 +65,19 @@ impl Index {
     }
 }
 
-/// Whether the current role may build indexes, as only the owner may, and nothing of a user's own
-/// (a foreign key, a view) depends on those that are there.
+/// Whether the current role may build indexes, as only the owner may, nothing of a user's own (a
+/// foreign key, a view) depends on those that are there, and nobody is told of rows who would take it
+/// amiss that one is deleted and comes back: a trigger, or a publication without either.
 pub fn may_rebuild() -> bool {
     spi::one(
         "SELECT bool_and(pg_has_role(c.relowner, 'USAGE')) AND NOT EXISTS (
              SELECT FROM pg_constraint AS k JOIN pg_depend AS d
                  ON d.refclassid = 'pg_constraint'::regclass AND d.refobjid = k.oid AND d.deptype = 'n'
              WHERE k.conrelid = ANY ($1)) AND NOT EXISTS (
-             SELECT FROM pg_constraint AS k WHERE k.confrelid = ANY ($1))
+             SELECT FROM pg_constraint AS k WHERE k.confrelid = ANY ($1)) AND NOT EXISTS (
+             SELECT FROM pg_trigger AS t WHERE t.tgrelid = ANY ($1) AND NOT t.tgisinternal) AND NOT EXISTS (
+             SELECT FROM pg_publication AS p, pg_get_publication_tables(p.pubname) AS t
+             WHERE t.relid = ANY ($1) AND NOT (p.pubinsert AND p.pubdelete))
          FROM pg_class AS c WHERE c.oid = ANY ($1)",
         &[vec![transaction::relation("identifier"), transaction::relation("link")].into()],
         |row| row.bool(0).unwrap_or_default(),

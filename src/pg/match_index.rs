@@ -1,6 +1,6 @@
 //! The tables that hold what matching keeps between runs, see [`crate::matching::index`].
 
-use super::copy::{Indexes, copy_into};
+use super::copy::{Indexes, Progress, copy_into};
 use super::records::{Plan, Rows};
 use super::table::Table;
 use super::{spi, transaction};
@@ -167,7 +167,8 @@ pub fn begin(model: &str) -> i32 {
 
 /// Adds pages.
 pub fn write(index: i32, pages: Vec<Page>) {
-    copy_into("match_page", 4, Indexes::Maintain, pages.into_iter(), |page, out| {
+    let pages = pages.into_iter();
+    copy_into("match_page", 4, Indexes::Maintain, Progress::Unseen, pages, |page, out| {
         out.int4(index).int4(page.part).int8(page.first).bytea(&page.content);
     });
 }

@@ -19,6 +19,7 @@ use crate::matching::people::compare_all;
 use crate::matching::records::{FieldSpec, pairs_of};
 use crate::matching::refresh::{self, Arrived, Halt, Means, Name, News, Refreshed};
 use crate::matching::watch::{Stopped, Watch};
+use crate::source::batch;
 use pgrx::pg_sys;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::{Value as Json, json};
@@ -135,6 +136,9 @@ impl Run<'_> {
             parallel::run(loaded.bytes(), &mut write, move |watch| {
                 outcome(&loaded, &model, &record_type, &sender, watch)
             })?;
+        // Who looks somebody up is not to wait, in the end, for who decides a review.
+        lock::become_operator();
+        review::keep_others_out();
         let (scope, links) = (matches.scope.clone(), matches.pairs.len());
         let left_out = backfill::replace_matches(matches, &self.reason(), self.procedure)?;
         // Where the graph did not know some, all is to be looked at again.
@@ -248,7 +252,7 @@ impl Run<'_> {
             super::cursor::stream(&plan.query(&fields, &newer)?, &[], |row| {
                 let Some(key) = row.text(0).filter(|_| arrived.len() <= most) else { return };
                 if let Some(canonical) = names.canonical_key(side, key) {
-                    let text = |column| row.text(column).unwrap_or_default().to_owned();
+                    let text = |column| batch::start(row.text(column).unwrap_or_default()).to_owned();
                     let values = (1..width).map(text).collect();
                     arrived.push(Arrived { side, key: canonical, row: key_hash(key), values });
                     progress::advance(1);

@@ -21,7 +21,7 @@ pub fn run<T: Send + 'static>(
     let watch = Arc::new(Watch::new(left));
     let _stop = StopWhenDropped(Arc::clone(&watch));
     let theirs = Arc::clone(&watch);
-    let pool = Pool::new();
+    let pool = Pool::new()?;
     let task = Task::begin(Some(thread::spawn), move || pool.run(|| work(&theirs)));
     let mut shown = None;
     let result = task.finish(&mut || {

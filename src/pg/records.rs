@@ -320,7 +320,7 @@ pub fn load(plans: &[Plan], specs: &[FieldSpec], link_only: bool, share: f64) ->
         names: Names::new(&configuration.rules),
         rows: Vec::new(),
     };
-    let pool = Pool::new();
+    let pool = Pool::new()?;
     let estimated: Vec<i64> = plans.iter().map(|plan| estimated_rows(plan.source.oid)).collect();
     let expected = estimated.iter().sum::<i64>() as f64;
     for (side, plan) in plans.iter().enumerate() {

@@ -1,6 +1,6 @@
 //! What was left out of live sightings: counted, and shown in the view `rejections`.
 
-use super::copy::{Indexes, copy_into};
+use super::copy::{Indexes, Progress, copy_into};
 use super::source::Source;
 use super::{spi, transaction};
 use crate::source::row::{Rejection, Tally};
@@ -75,6 +75,7 @@ pub fn replace(source: &Source, tally: &Tally) {
         "rejection",
         6,
         Indexes::Maintain,
+        Progress::Unseen,
         tally.rejections.iter(),
         |rejection: &Rejection, out| {
             out.int4(number).text_or_null(rejection.row_key.as_deref()).text(&rejection.column);

@@ -12,6 +12,12 @@ pub struct Scope<'s> {
     pub records: Option<&'s [String]>,
 }
 
+/// Waits until nobody else writes or locks reviews, and keeps others from it until the end of the
+/// transaction. They can be read.
+pub fn keep_others_out() {
+    spi::run("LOCK TABLE identity_resolve.review IN EXCLUSIVE MODE", &[]);
+}
+
 /// Puts pairs (canonical texts and the probability) in the place of those that matching has left open
 /// in `scope`; returns how many of them are open. What was decided stays. Links that matching found and a
 /// limit holds are possible duplicate accounts: these are put before somebody as well. Nobody is asked

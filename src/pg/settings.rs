@@ -36,7 +36,7 @@ pub fn define() {
     );
     GucRegistry::define_int_guc(
         c"identity_resolve.threads",
-        c"Threads that compare records.",
+        c"Threads that read and compare records.",
         c"0 is one for each core. The result is the same with any number.",
         &THREADS,
         0,
@@ -94,7 +94,7 @@ pub fn match_memory_mb() -> i32 {
     MATCH_MEMORY.get()
 }
 
-/// Threads that compare records; 0 is one for each core.
+/// Threads that read and compare records; 0 is one for each core.
 pub fn threads() -> usize {
     THREADS.get() as usize
 }

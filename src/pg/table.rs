@@ -14,9 +14,6 @@ use std::ffi::c_void;
 use std::ptr;
 use uuid::Uuid;
 
-/// Rows between two looks whether the work was cancelled.
-const PULSE: usize = 1000;
-
 /// Where a row version stands.
 pub type Place = pg_sys::ItemPointerData;
 
@@ -292,7 +289,7 @@ impl Table {
                 self.show(&mut |row, _| each(row));
                 pg_sys::MemoryContextReset(self.scratch);
                 seen += 1;
-                if seen % PULSE == 0 {
+                if seen % transaction::PULSE == 0 {
                     pgrx::check_for_interrupts!();
                 }
             }

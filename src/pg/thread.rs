@@ -1,6 +1,7 @@
 //! Threads for pure work. None of them ever calls PostgreSQL.
 
 use super::settings;
+use crate::error::Error;
 use std::mem::MaybeUninit;
 use std::panic::resume_unwind;
 use std::ptr;
@@ -16,22 +17,21 @@ pub fn spawn(work: Box<dyn FnOnce() + Send>) {
     without_signals(|| thread::spawn(work));
 }
 
-/// Threads among which rayon divides pure work: as many as `identity_resolve.threads` says.
-pub struct Pool(Option<rayon::ThreadPool>);
+/// Threads among which rayon divides pure work.
+pub struct Pool(rayon::ThreadPool);
 
 impl Pool {
-    /// Makes them.
-    pub fn new() -> Self {
-        let builder = rayon::ThreadPoolBuilder::new().num_threads(settings::threads());
-        Pool(without_signals(|| builder.build().ok()))
+    /// Makes as many as `identity_resolve.threads` says; fails (53000) if the system does not give them.
+    pub fn new() -> Result<Self, Error> {
+        let count = settings::threads();
+        let builder = rayon::ThreadPoolBuilder::new().num_threads(count);
+        let made = without_signals(|| builder.build());
+        made.map(Pool).map_err(|cause| Error::Threads { count, cause: cause.to_string() })
     }
 
     /// Divides `work` among them; not to be called where PostgreSQL is.
     pub fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
-        match &self.0 {
-            Some(pool) => pool.install(work),
-            None => work(),
-        }
+        self.0.install(work)
     }
 }
 

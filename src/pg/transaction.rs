@@ -7,6 +7,9 @@ use pgrx::{PgLogLevel, PgSqlErrorCode, PgTryBuilder, pg_sys};
 use std::ffi::CString;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
+/// Rows between two looks whether the work was cancelled.
+pub const PULSE: usize = 1000;
+
 /// Whether a function was called where it may not commit: in a transaction block or by a function.
 pub fn is_atomic(fcinfo: pg_sys::FunctionCallInfo) -> bool {
     // SAFETY: PostgreSQL passes a valid call info, and CALL a context of type CallContext.

@@ -1,16 +1,13 @@
 //! From changes to the tables.
 
-use super::copy::{Indexes, copy_into};
+use super::copy::{Indexes, Progress, copy_into};
 use super::table::{Table, Value};
 use super::tables::{Tables, Words};
-use super::transaction::{attempt, check_for_cancel, relation, with_snapshot};
+use super::transaction::{PULSE, attempt, check_for_cancel, relation, with_snapshot};
 use super::{index, progress, spi};
 use crate::graph::solver::Reason;
 use crate::graph::{Changes, Counts, Day, LinkRow, NO_DAY};
 use pgrx::{direct_function_call, pg_sys};
-
-/// Rows between two looks whether the work was cancelled.
-const PULSE: usize = 1000;
 
 /// Rows to write from which on building indexes anew may pay.
 const BULK: usize = 20_000;
@@ -43,21 +40,33 @@ pub fn write_whole(mut changes: Changes, words: &Words, may_rebuild_indexes: boo
     let new = changes.number_new(|| ids.next().unwrap_or_default());
     check_for_cancel();
     let may_rebuild = may_rebuild_indexes && index::may_rebuild();
-    let way = |counts| if may_rebuild && is_bulk(counts) { Indexes::Ignore } else { Indexes::Maintain };
-    let write = |of_identifiers, of_links| {
-        write_identifiers(&changes, &changed, &new, words, of_identifiers);
-        write_links(&changes, words, of_links);
-        let tables = [("identifier", of_identifiers), ("link", of_links)];
-        let anew = tables.iter().filter(|(_, indexes)| *indexes == Indexes::Ignore);
-        let anew: Vec<_> = anew.map(|(table, _)| index::build(table)).collect();
-        index::put_in_place(&anew)
+    let is_bulk = |counts| may_rebuild && is_bulk(counts);
+    let write_identifiers = |indexes| write_identifiers(&changes, &changed, &new, words, indexes);
+    let write_links = |indexes| write_links(&changes, words, indexes);
+    let tables = [
+        Writing { table: "identifier", is_bulk: is_bulk(identifiers), write: &write_identifiers },
+        Writing { table: "link", is_bulk: is_bulk(links), write: &write_links },
+    ];
+    let (bulk, few): (Vec<_>, Vec<_>) = tables.into_iter().partition(|writing| writing.is_bulk);
+    few.iter().for_each(|of| (of.write)(Indexes::Maintain));
+    let anew = || {
+        bulk.iter().for_each(|of| (of.write)(Indexes::Ignore));
+        index::put_in_place(&bulk.iter().map(|of| index::build(of.table)).collect::<Vec<_>>())
     };
-    if !attempt(|| write(way(identifiers), way(links))) {
-        write(Indexes::Maintain, Indexes::Maintain);
+    if !bulk.is_empty() && !attempt(anew) {
+        bulk.iter().for_each(|of| (of.write)(Indexes::Maintain));
     }
-    copy_into("former_member", 2, Indexes::Maintain, changes.retired(), |(profile, identifier), out| {
-        out.uuid(profile).int8(identifier);
+    let retired = changes.retired();
+    copy_into("former_member", 2, Indexes::Maintain, Progress::Unseen, retired, |(profile, id), out| {
+        out.uuid(profile).int8(id);
     });
+}
+
+/// A table, and what writes its rows.
+struct Writing<'w> {
+    table: &'static str,
+    is_bulk: bool,
+    write: &'w dyn Fn(Indexes),
 }
 
 /// Whether to build the indexes of a table anew takes less than to keep them up to date: a row that
@@ -83,7 +92,7 @@ fn remove(changes: &Changes, tables: &mut Tables) {
 /// Writes stored identifiers that have changed, and new ones.
 fn write_identifiers(changes: &Changes, changed: &[u32], new: &[u32], words: &Words, indexes: Indexes) {
     let copy = |numbers| {
-        copy_into("identifier", 10, indexes, changes.rows(numbers), |row, out| {
+        copy_into("identifier", 10, indexes, Progress::Shown, changes.rows(numbers), |row, out| {
             out.int8(row.id).text(row.identifier).uuid(row.profile).text(standing(row.aside));
             out.date(day(row.first_seen)).date(day(row.last_seen)).date(day(row.last_with_person));
             out.int4(row.partners as i32).bool(row.undisputed).bytea(row.evidence);
@@ -92,7 +101,11 @@ fn write_identifiers(changes: &Changes, changed: &[u32], new: &[u32], words: &Wo
     match indexes {
         Indexes::Ignore => {
             let ids: Vec<i64> = changes.rows(changed).map(|row| row.id).collect();
-            spi::run("DELETE FROM identity_resolve.identifier WHERE id = ANY ($1)", &[ids.into()]);
+            spi::run(
+                "DELETE FROM identity_resolve.identifier AS i USING unnest($1) AS changed (id)
+                 WHERE i.id = changed.id",
+                &[ids.into()],
+            );
             copy(changed);
         }
         Indexes::Maintain => with_snapshot(|| {
@@ -107,7 +120,7 @@ fn write_identifiers(changes: &Changes, changed: &[u32], new: &[u32], words: &Wo
 /// Writes stored links that have changed, and new ones.
 fn write_links(changes: &Changes, words: &Words, indexes: Indexes) {
     let copy = |rows: &mut (dyn Iterator<Item = LinkRow> + Send)| {
-        copy_into("link", 6, indexes, rows, |row, out| {
+        copy_into("link", 6, indexes, Progress::Shown, rows, |row, out| {
             out.int8(row.a).int8(row.b).bool(row.asserted).float8(row.probability);
             out.text_or_null(row.held.map(Reason::word)).bytea(row.evidence);
         });
@@ -140,7 +153,7 @@ fn day(day: Day) -> Option<Day> {
 }
 
 /// `rows`, with a chance to cancel now and then.
-fn pulsed<T>(rows: impl Iterator<Item = T>) -> impl Iterator<Item = T> {
+pub fn pulsed<T>(rows: impl Iterator<Item = T>) -> impl Iterator<Item = T> {
     rows.enumerate().map(|(i, row)| {
         if i % PULSE == PULSE - 1 {
             check_for_cancel();
@@ -158,7 +171,7 @@ pub fn insert<'v, const N: usize>(
     rows: impl ExactSizeIterator<Item = [Value<'v>; N]> + Send,
 ) {
     if rows.len() >= MANY {
-        return copy_into(table, N as i16, Indexes::Maintain, rows, |row, out| {
+        return copy_into(table, N as i16, Indexes::Maintain, Progress::Unseen, rows, |row, out| {
             row.into_iter().for_each(|value| {
                 out.value(value);
             });

@@ -49,10 +49,10 @@ impl Batch {
         self.rows.push(head);
     }
 
-    /// Adds the next value of the row. Of one that is too long for anything, the start will do.
+    /// Adds the next value of the row.
     pub fn push_value(&mut self, value: Option<&str>) {
         self.values.push(value.map(|value| {
-            let value = &value[..value.floor_char_boundary(2 * MAX_BYTES)];
+            let value = start(value);
             let start = self.text.len() as u32;
             self.text.push_str(value);
             (start, value.len() as u32)
@@ -121,6 +121,11 @@ impl Batch {
         }
         Ok(())
     }
+}
+
+/// The start of a value, which will do of one that is too long for anything.
+pub fn start(value: &str) -> &str {
+    &value[..value.floor_char_boundary(2 * MAX_BYTES)]
 }
 
 /// One row of a batch.

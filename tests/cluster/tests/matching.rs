@@ -178,4 +178,14 @@ fn neither_threads_nor_the_order_of_rows_matter() {
     }
     assert_eq!(seen[0], seen[1], "threads");
     assert_eq!(seen[0], seen[2], "order of rows");
+    // Threads would take the signals of the session.
+    let searching = database.connect().query_one(
+        "SELECT (SELECT count(*) FROM identity_resolve.search('{\"first_name\": \"lmafkb\", \"city\": \"city 7\"}')) >= 0
+             AND identity_resolve.score('{\"city\": \"city 7\"}', '{\"city\": \"city 8\"}') < 1,
+             (SELECT count(*) FROM pg_ls_dir('/proc/self/task'))",
+        &[],
+    );
+    let searching = searching.unwrap();
+    assert!(searching.get::<_, bool>(0));
+    assert_eq!(searching.get::<_, i64>(1), 1, "threads of a session that searches");
 }
