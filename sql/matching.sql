@@ -125,10 +125,10 @@ COMMENT ON FUNCTION identity_resolve.model_svg(text) IS
 CREATE FUNCTION identity_resolve.search(traits jsonb, model text DEFAULT 'default', limit_to int DEFAULT 10,
         OUT profile uuid, OUT probability float8, OUT identifier text)
     RETURNS SETOF record
-    LANGUAGE c STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp COST 10000 ROWS 10
+    LANGUAGE c STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' SET timezone = 'UTC' SET intervalstyle = 'postgres' SET extra_float_digits = 1 COST 10000 ROWS 10
     AS 'MODULE_PATHNAME', 'search_wrapper';
 COMMENT ON FUNCTION identity_resolve.search(jsonb, text, int) IS
-    'Whose a record, an object of traits, probably is: today''s profiles with the records of the last match() of the model, the most probable first, each with the record that is most alike';
+    'Whose a record, an object of traits, probably is: today''s profiles with the records of the last match() of the model and those that have come since, the most probable first, each with the record that is most alike';
 
 CREATE FUNCTION identity_resolve.evaluate(truth regclass, model text DEFAULT 'default', OUT level text, OUT threshold float8, OUT "precision" float8,
         OUT recall float8, OUT f1 float8, OUT found bigint, OUT correct bigint, OUT wanted bigint, OUT expected float8)

@@ -24,6 +24,8 @@ pub struct State {
     pub slots: Vec<usize>,
     /// By side, from where on rows may be new, and what rows there were. None if that cannot be told.
     pub marks: Option<Vec<Mark>>,
+    /// The last identifier there was; what records have come since has greater numbers.
+    pub identifiers: i64,
     /// Whether all pairs were compared, without blocks.
     pub compares_all: bool,
     /// Records of the last full run, those that have come since, and the number after the last.
@@ -47,13 +49,28 @@ pub struct Mark {
 /// Half of all transaction ids, beyond which one cannot be told from another.
 const FAR: i64 = 1 << 31;
 
-/// The least and the next of the ids of transactions that may be under way.
-pub fn transactions() -> (i64, i64) {
+/// When sources were read.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Moment {
+    /// The least and the next of the ids of transactions that may have been under way.
+    pub since: i64,
+    pub next: i64,
+    /// The last identifier there was.
+    pub identifiers: i64,
+}
+
+/// The moment of the active snapshot.
+pub fn now() -> Moment {
     spi::one(
-        "SELECT pg_snapshot_xmin(now)::text::bigint, pg_snapshot_xmax(now)::text::bigint
+        "SELECT pg_snapshot_xmin(now)::text::bigint, pg_snapshot_xmax(now)::text::bigint,
+                coalesce((SELECT max(id) FROM identity_resolve.identifier), 0)
          FROM pg_current_snapshot() AS now",
         &[],
-        |row| (row.int8(0).unwrap_or_default(), row.int8(1).unwrap_or_default()),
+        |row| {
+            let [since, next, identifiers] =
+                std::array::from_fn(|column| row.int8(column).unwrap_or_default());
+            Moment { since, next, identifiers }
+        },
     )
     .unwrap_or_default()
 }

@@ -2,7 +2,7 @@
 
 use super::backfill::{self, Matches};
 use super::history::{self, Operation};
-use super::match_index::{self, Index, Mark, State};
+use super::match_index::{self, Index, Mark, Moment, State};
 use super::matching::{keyed, record_type, specs};
 use super::model::{self, Prepared};
 use super::observe::Mode;
@@ -104,10 +104,10 @@ impl Run<'_> {
 
     /// Compares all records.
     fn full(&self) -> Result<Json, Error> {
-        let (since, loaded) = transaction::with_snapshot(|| {
-            let (since, _) = match_index::transactions();
+        let (Moment { since, identifiers, .. }, loaded) = transaction::with_snapshot(|| {
+            let now = match_index::now();
             records::load(&self.plans, &self.specs, self.model.model.link_only, 1.0)
-                .map(|loaded| (since, loaded))
+                .map(|loaded| (now, loaded))
         })?;
         let rows = loaded.rows.iter();
         let marks: Vec<Mark> = rows.map(|&rows| Mark { since, rows }).collect();
@@ -120,6 +120,7 @@ impl Run<'_> {
             sources: loaded.names.sources.clone(),
             slots: self.specs.iter().map(|spec| spec.slots).collect(),
             marks: None,
+            identifiers,
             compares_all: compares_all(&self.model.model, &loaded.records),
             full: records,
             arrived: 0,
@@ -179,7 +180,7 @@ impl Run<'_> {
             return Ok(None);
         }
         loop {
-            let Some(Read { news, marks: after }) = read else { return Ok(None) };
+            let Some(Read { news, marks: after, identifiers }) = read else { return Ok(None) };
             let arrived = news.arrived.len() as u32;
             let sides = after.iter().map(|mark| mark.rows.count as f64);
             let few = is_few(&self.model.model, pairs_of(sides, self.model.model.link_only));
@@ -214,6 +215,7 @@ impl Run<'_> {
                 Ok(refreshed) => {
                     let state = State {
                         marks: Some(after),
+                        identifiers,
                         arrived: state.arrived + arrived,
                         next: refreshed.next,
                         links: refreshed.joined,
@@ -233,7 +235,7 @@ impl Run<'_> {
 
     /// Reads rows that may be new and, if asked, the names of all; `None` if only a full run will do.
     fn read(&self, state: &State, marks: &[Mark], all: bool) -> Result<Option<Read>, Error> {
-        let (since, next) = match_index::transactions();
+        let Moment { since, next, identifiers } = match_index::now();
         let configuration = configuration::current()?;
         let mut names = Names::new(&configuration.rules);
         let fields: Vec<(String, usize)> =
@@ -273,7 +275,7 @@ impl Run<'_> {
             }
             after.push(Mark { since, rows: plan.rows()? });
         }
-        Ok(Some(Read { news: News { arrived, present }, marks: after }))
+        Ok(Some(Read { news: News { arrived, present }, marks: after, identifiers }))
     }
 
     /// Writes down what a refresh has found; returns how many reviews of it are open.
@@ -303,6 +305,7 @@ impl Run<'_> {
             {
                 mark.since = before.since;
             }
+            state.identifiers = index.state.identifiers;
         }
         index.refresh(pages, &state);
         if !changed.is_empty() {
@@ -356,6 +359,8 @@ fn report_of_new(state: &State, arrived: u32, pairs_compared: u64, reviews: usiz
 struct Read {
     news: News,
     marks: Vec<Mark>,
+    /// As [`State`] has it.
+    identifiers: i64,
 }
 
 /// What comes of comparing all records: links, pairs in doubt, and what is said of it.

@@ -21,6 +21,7 @@ mod match_index;
 pub mod match_run;
 pub mod matching;
 mod model;
+mod newcomer;
 pub mod observe;
 mod parallel;
 pub mod past;

@@ -284,6 +284,20 @@ impl Plan<'_> {
         Ok(spi::one(&query, &[], read).unwrap_or_default())
     }
 
+    /// The condition that holds for rows whose key is one of `$1`, texts; `None` if only a function of
+    /// somebody's own could tell.
+    pub fn of_keys(&self) -> Option<String> {
+        let key = self.source.mapping.key.as_deref()?;
+        let column = source::columns(self.source.oid).into_iter().find(|column| column.name == key)?;
+        let type_name = (column.type_oid.to_u32() < pg_sys::FirstNormalObjectId).then(|| {
+            spi::one("SELECT format_type($1, -1)", &[column.type_oid.into()], |row| {
+                row.text(0).unwrap_or_default().to_owned()
+            })
+        })??;
+        let key = quoted(key);
+        Some(format!("WHERE {key} OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.text[]::{type_name}[])"))
+    }
+
     fn key_text(&self) -> String {
         format!("{}::text", quoted(self.source.mapping.key.as_deref().unwrap_or_default()))
     }

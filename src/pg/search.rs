@@ -3,6 +3,7 @@
 use super::cursor::stream;
 use super::match_index::Index;
 use super::matching::{record_type, values};
+use super::newcomer::{Newcomer, newcomers};
 use super::{configuration, model, spi, transaction};
 use crate::error::Error;
 use crate::graph::StoreError;
@@ -11,7 +12,7 @@ use crate::matching::index::{self, IN_PAGE, Kept, Part, block_number};
 use crate::matching::model::{Model, log_odds, probability};
 use crate::matching::pattern::Comparer;
 use crate::matching::records::{FieldSpec, Records};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::{Map, Value as Json};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -59,8 +60,19 @@ pub fn search(traits: &Map<String, Json>, name: &str, limit: i32) -> Result<Vec<
     } else {
         index.candidates(model, &records)
     };
+    let fields: Vec<(String, usize)> =
+        specs.iter().map(|spec| (spec.name.clone(), spec.slots)).collect();
+    let newcomers = newcomers(&index.state, &prepared, &configuration.rules, &fields);
     let mut names: Vec<(u16, String)> = Vec::new();
+    for Newcomer { side, key, values } in newcomers {
+        records.push(values.iter().map(String::as_str), side);
+        names.push((side, key));
+    }
+    let new: FxHashSet<(u16, String)> = names.iter().cloned().collect();
     index.show(&numbers, |Kept { side, key, values }| {
+        if new.contains(&(side, key.to_owned())) {
+            return;
+        }
         let mut values = values.into_iter();
         let padded: Vec<&str> = kept_slots
             .iter()

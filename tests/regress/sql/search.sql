@@ -81,6 +81,16 @@ SELECT count(*) FROM search(jsonb_build_object('last_name', (SELECT jsonb_agg(n)
 CALL match();
 SELECT match_report -> 'records_compared' AS compared, match_report -> 'pairs_compared' AS pairs FROM model;
 
+-- Who has come since is found as soon as the graph knows him, and who goes is found no more.
+INSERT INTO febrl.dataset3 (rec_id, given_name, surname, date_of_birth, suburb)
+VALUES ('rec-9999-org', 'zacharias', 'quentington', '19770707', 'wagga wagga');
+CALL backfill();
+SELECT round(probability::numeric, 2) AS probability, identifier, profile = resolve(identifier) AS is_theirs
+FROM search('{"first_name": "zacharias", "last_name": "quentingtom", "birth_date": "1977-07-07", "city": "wagga wagga"}', limit_to => 1);
+DELETE FROM febrl.dataset3 WHERE rec_id = 'rec-9999-org';
+CALL backfill();
+SELECT count(*) FROM search('{"first_name": "zacharias", "last_name": "quentingtom", "birth_date": "1977-07-07", "city": "wagga wagga"}', limit_to => 1);
+
 -- Records come, go and change.
 INSERT INTO febrl.dataset3 SELECT * FROM later;
 DELETE FROM febrl.dataset3 WHERE hashtext(rec_id) % 50 = 1;
