@@ -53,27 +53,32 @@ fn a_cancel_is_answered_at_once_and_leaves_nothing_behind() {
     for (statement, phases) in
         [("SELECT identity_resolve.train()", training), ("CALL identity_resolve.match()", matching)]
     {
-        let before = everything(&mut client);
         for phase in phases {
-            let work = database.start(statement);
             // A short phase may be over before anybody looks.
-            if work.reaches(&mut client, phase) {
-                std::thread::sleep(Duration::from_millis(dice.below(40)));
+            for _ in 0..5 {
+                // Everything is new.
+                database.run("DELETE FROM identity_resolve.match_index");
+                let before = everything(&mut client);
+                let work = database.start(statement);
+                if work.reaches(&mut client, phase) {
+                    std::thread::sleep(Duration::from_millis(dice.below(20)));
+                }
+                let (result, answered) = work.cancel(&mut client);
+                if result.is_ok() {
+                    continue;
+                }
+                assert_eq!(error_code(&result), "57014", "{phase}");
+                assert_eq!(everything(&mut client), before, "{statement} cancelled while {phase}");
+                println!("{statement}, {phase}: {answered} ms");
+                slowest = slowest.max(answered);
+                cancelled += 1;
+                break;
             }
-            let (result, answered) = work.cancel(&mut client);
-            if result.is_ok() {
-                continue;
-            }
-            assert_eq!(error_code(&result), "57014", "{phase}");
-            assert_eq!(everything(&mut client), before, "{statement} cancelled while {phase}");
-            println!("{statement}, {phase}: {answered} ms");
-            slowest = slowest.max(answered);
-            cancelled += 1;
         }
         database.run(statement);
     }
     println!("slowest of {cancelled} answers: {slowest} ms");
-    assert!(cancelled >= 6);
+    assert!(cancelled >= 8);
     assert!(slowest <= CANCEL_MS, "{slowest} ms");
 }
 
