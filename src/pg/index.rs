@@ -66,8 +66,8 @@ impl Index {
 }
 
 /// Whether the current role may build indexes, as only the owner may, nothing of a user's own (a
-/// foreign key, a view) depends on those that are there, and nobody is told of rows who would take it
-/// amiss that one is deleted and comes back: a trigger, or a publication without either.
+/// foreign key, a view) depends on those that are there, and nobody follows the rows who would go wrong
+/// where one that changes is deleted and inserted: a trigger, or a publication without one of the two.
 pub fn may_rebuild() -> bool {
     spi::one(
         "SELECT bool_and(pg_has_role(c.relowner, 'USAGE')) AND NOT EXISTS (

@@ -29,7 +29,7 @@ impl Pool {
         made.map(Pool).map_err(|cause| Error::Threads { count, cause: cause.to_string() })
     }
 
-    /// Divides `work` among them; not to be called where PostgreSQL is.
+    /// Divides `work`, which must not call PostgreSQL, among them, and waits for it.
     pub fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         self.0.install(work)
     }
