@@ -24,7 +24,8 @@ pub struct State {
     pub slots: Vec<usize>,
     /// By side, from where on rows may be new, and what rows there were. None if that cannot be told.
     pub marks: Option<Vec<Mark>>,
-    /// The last identifier there was; what records have come since has greater numbers.
+    /// The last identifier there was. Records that come later have greater numbers; those of transactions
+    /// that were under way may not, and wait for the next run.
     pub identifiers: i64,
     /// Whether all pairs were compared, without blocks.
     pub compares_all: bool,

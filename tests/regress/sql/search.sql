@@ -203,3 +203,16 @@ SELECT same_as_anew('two');
 -- What is kept goes with the model.
 DELETE FROM model;
 SELECT count(*) AS indexes, (SELECT count(*) FROM match_page) AS pages FROM match_index;
+
+-- Somebody who has just come is found whatever type the key is of.
+CREATE TABLE public.numbered (id bigint PRIMARY KEY, name varchar(20), first_name text, last_name text);
+INSERT INTO numbered SELECT n, 'k' || n, substr(md5(n::text), 1, 6), substr(md5('l' || n), 1, 8) FROM generate_series(1, 300) AS n;
+CREATE TABLE public.named AS SELECT name AS id, first_name, last_name FROM numbered;
+SELECT count(add_source(relation, '{"key": "id", "traits": {"first_name": "first_name", "last_name": "last_name"}}'))
+FROM unnest('{numbered, named}'::regclass[]) AS relation;
+SELECT (train('keys', '{numbered, named}', '{"link_only": true}') ->> 'records')::int AS records;
+CALL match('keys');
+INSERT INTO numbered VALUES (1000, 'k1000', 'zacharias', 'quentington');
+INSERT INTO named VALUES ('k1000', 'zacharias', 'quentington');
+CALL backfill();
+SELECT identifier FROM search('{"first_name": "zacharias", "last_name": "quentington"}', 'keys') ORDER BY identifier;
